@@ -1,0 +1,372 @@
+package wal
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/fsys/fsystest"
+)
+
+var errDisk = errors.New("disk on fire")
+
+func TestAfterAFailedWriteOrSyncNothingGoesIntoTheSegment(t *testing.T) {
+	for _, op := range []fsystest.Op{fsystest.OpWrite, fsystest.OpSync} {
+		t.Run(op.String(), func(t *testing.T) {
+			disk := fsystest.NewCrash()
+			l := open(t, disk, "/wal")
+			kept := add(t, l, "kept")
+			refused, err := l.Append([]byte("refused"))
+			require.NoError(t, err)
+			disk.Fail(op, 1, errDisk)
+			require.ErrorIs(t, l.Sync(t.Context(), refused), ErrFailed)
+			err = l.Sync(t.Context(), refused)
+			require.ErrorIs(t, err, ErrFailed, "the disk works again, but its failed sync is not repeated as a success")
+			require.ErrorIs(t, err, errDisk)
+			_, err = l.Append([]byte("x"))
+			require.ErrorIs(t, err, ErrFailed)
+			require.NoError(t, l.Sync(t.Context(), kept), "was synced before")
+
+			require.Equal(t, Sealed(kept), seal(t, l))
+			require.Equal(t, []string{"kept"}, readAll(t, l))
+			require.ErrorIs(t, l.Sync(t.Context(), refused), ErrFailed, "for ever")
+			require.NoError(t, l.Sync(t.Context(), kept))
+			require.Equal(t, sizeOnDisk(t, disk, "/wal"), l.Bytes())
+
+			add(t, l, "next")
+			require.Equal(t, []string{"kept", "next"}, readAll(t, open(t, disk.Crash(), "/wal")))
+		})
+	}
+}
+
+func TestFailedSegmentWithoutDurableRecordsGoes(t *testing.T) {
+	disk := fsystest.NewCrash()
+	l := open(t, disk, "/wal")
+	refused, err := l.Append([]byte("refused"))
+	require.NoError(t, err)
+	disk.Fail(fsystest.OpSync, 1, errDisk)
+	require.ErrorIs(t, l.Sync(t.Context(), refused), errDisk)
+	_, ok, err := l.Seal()
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.Empty(t, l.Sealed())
+	require.ErrorIs(t, l.Sync(t.Context(), refused), ErrFailed)
+	require.Greater(t, add(t, l, "next").Segment, refused.Segment, "the file of the failed sync is not used again")
+	require.Equal(t, sizeOnDisk(t, disk, "/wal"), l.Bytes())
+}
+
+func TestSealThatFailsCutsAndRefuses(t *testing.T) {
+	disk := fsystest.NewCrash()
+	l := open(t, disk, "/wal")
+	kept := add(t, l, "kept")
+	pending, err := l.Append([]byte("pending"))
+	require.NoError(t, err)
+	disk.Fail(fsystest.OpSync, 1, errDisk)
+	s := seal(t, l)
+	require.Equal(t, kept.End, s.End)
+	require.ErrorIs(t, l.Sync(t.Context(), pending), ErrFailed)
+	require.Equal(t, []string{"kept"}, readAll(t, l))
+}
+
+func TestSealCanBeRepeatedUntilItsCutSucceeds(t *testing.T) {
+	for _, op := range []fsystest.Op{fsystest.OpTruncate, fsystest.OpSync} {
+		t.Run(op.String(), func(t *testing.T) {
+			disk := fsystest.NewCrash()
+			l := open(t, disk, "/wal")
+			add(t, l, "kept")
+			refused, err := l.Append([]byte("refused"))
+			require.NoError(t, err)
+			disk.Fail(fsystest.OpWrite, 1, errDisk)
+			require.ErrorIs(t, l.Sync(t.Context(), refused), errDisk)
+			for range 3 {
+				disk.Fail(op, 1, errDisk)
+				_, _, err = l.Seal()
+				require.ErrorIs(t, err, ErrFailed)
+				require.ErrorIs(t, err, errDisk)
+				_, err = l.Append([]byte("x"))
+				require.ErrorIs(t, err, ErrFailed)
+				require.ErrorIs(t, l.Sync(t.Context(), refused), ErrFailed)
+			}
+			seal(t, l)
+			require.Equal(t, []string{"kept"}, readAll(t, l))
+			require.Equal(t, sizeOnDisk(t, disk, "/wal"), l.Bytes())
+			add(t, l, "next")
+		})
+	}
+}
+
+func TestSealWithoutANextSegmentLeavesTheActiveOneAlone(t *testing.T) {
+	for _, op := range []fsystest.Op{fsystest.OpOpen, fsystest.OpWrite, fsystest.OpSync, fsystest.OpSyncDir} {
+		t.Run(op.String(), func(t *testing.T) {
+			disk := fsystest.NewCrash()
+			l := open(t, disk, "/wal")
+			add(t, l, "a")
+			disk.Fail(op, map[fsystest.Op]int{fsystest.OpOpen: 1, fsystest.OpSyncDir: 1, fsystest.OpWrite: 2, fsystest.OpSync: 2}[op], errDisk)
+			seal(t, l) // has its next segment, and cannot make the one after
+			add(t, l, "b")
+			disk.Fail(op, 1, errDisk)
+			_, _, err := l.Seal()
+			require.ErrorIs(t, err, errDisk)
+			add(t, l, "c")
+			seal(t, l)
+			require.Equal(t, []string{"a", "b", "c"}, readAll(t, l))
+			require.Equal(t, sizeOnDisk(t, disk, "/wal"), l.Bytes())
+			add(t, l, "d")
+			require.Equal(t, []string{"a", "b", "c", "d"}, readAll(t, open(t, disk.Crash(), "/wal")))
+		})
+	}
+}
+
+func TestFileLeftByAFailedAttemptDoesNotBlockTheNextSegment(t *testing.T) {
+	disk := fsystest.NewCrash()
+	l := open(t, disk, "/wal")
+	add(t, l, "a")
+	disk.Fail(fsystest.OpSync, 2, errDisk)
+	disk.Hook(func(op fsystest.Op, name string) error {
+		if _, err := disk.Stat(name); op == fsystest.OpRemove && err == nil {
+			return errDisk
+		}
+		return nil
+	})
+	seal(t, l)
+	require.Len(t, readFile(t, disk, "/wal/"+segmentName(3)), headerSize, "left behind")
+	disk.Hook(nil)
+	add(t, l, "b")
+	seal(t, l)
+	require.Equal(t, []string{"a", "b"}, readAll(t, l))
+}
+
+func TestFullDiskRefusesAndGoesOnWhenThereIsRoom(t *testing.T) {
+	disk := fsystest.NewCrash()
+	l := open(t, disk, "/wal")
+	var kept []string
+	disk.SetFree(1000)
+	for {
+		r := strings.Repeat("x", 90)
+		p, err := l.Append([]byte(r))
+		require.NoError(t, err)
+		if err := l.Sync(t.Context(), p); err != nil {
+			require.ErrorIs(t, err, syscall.ENOSPC)
+			break
+		}
+		kept = append(kept, r)
+	}
+	require.Len(t, kept, 9)
+	s := seal(t, l)
+	require.Equal(t, kept, readAll(t, l), "no part of a record is in it")
+	require.NoError(t, l.Remove(s.Segment))
+	disk.SetFree(-1)
+	add(t, l, "next")
+	seal(t, l)
+	require.Equal(t, []string{"next"}, readAll(t, l))
+}
+
+func TestRemoveThatFailsCanBeRepeated(t *testing.T) {
+	for _, op := range []fsystest.Op{fsystest.OpRemove, fsystest.OpSyncDir} {
+		disk := fsystest.NewCrash()
+		l := open(t, disk, "/wal")
+		add(t, l, "x")
+		s := seal(t, l)
+		disk.Fail(op, 1, errDisk)
+		require.ErrorIs(t, l.Remove(s.Segment), errDisk)
+		require.Len(t, l.Sealed(), 1)
+		require.NoError(t, l.Remove(s.Segment))
+		require.Empty(t, l.Sealed())
+		require.Equal(t, sizeOnDisk(t, disk, "/wal"), l.Bytes())
+	}
+}
+
+func TestCloseReportsWhatItCouldNotWrite(t *testing.T) {
+	disk := fsystest.NewCrash()
+	l := open(t, disk, "/wal")
+	add(t, l, "kept")
+	p, err := l.Append([]byte("pending"))
+	require.NoError(t, err)
+	disk.Fail(fsystest.OpSync, 1, errDisk)
+	require.ErrorIs(t, l.Close(), errDisk)
+	require.ErrorIs(t, l.Sync(t.Context(), p), ErrFailed)
+	require.Equal(t, []string{"kept"}, readAll(t, open(t, disk, "/wal")))
+}
+
+func TestSyncOfAWaitingCallerEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := fsystest.NewCrash()
+		l := open(t, disk, "/wal")
+		goOn := make(chan struct{})
+		disk.Hook(func(op fsystest.Op, _ string) error {
+			if op == fsystest.OpSync {
+				<-goOn
+			}
+			return nil
+		})
+		first, err := l.Append([]byte("first"))
+		require.NoError(t, err)
+		leader := make(chan error)
+		go func() { leader <- l.Sync(t.Context(), first) }()
+		synctest.Wait()
+		second, err := l.Append([]byte("second"))
+		require.NoError(t, err, "Append does not wait for a running sync")
+		ctx, cancel := context.WithCancel(t.Context())
+		follower := make(chan error)
+		go func() { follower <- l.Sync(ctx, second) }()
+		synctest.Wait()
+		cancel()
+		require.ErrorIs(t, <-follower, context.Canceled)
+		require.ErrorIs(t, l.Sync(ctx, second), context.Canceled)
+		close(goOn)
+		require.NoError(t, <-leader)
+		require.NoError(t, l.Sync(ctx, first), "what is on disk is, whatever became of ctx")
+		require.NoError(t, l.Sync(t.Context(), second))
+		require.NoError(t, l.Close())
+	})
+}
+
+// While one sync runs, any number of writers come in; one more sync serves all.
+func TestWritersShareASync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := fsystest.NewCrash()
+		l := open(t, disk, "/wal")
+		var mu sync.Mutex
+		syncs, writes := 0, 0
+		goOn := make(chan struct{})
+		disk.Hook(func(op fsystest.Op, _ string) error {
+			mu.Lock()
+			switch op {
+			case fsystest.OpSync:
+				syncs++
+			case fsystest.OpWrite:
+				writes++
+			default:
+			}
+			mu.Unlock()
+			if op == fsystest.OpSync {
+				<-goOn
+			}
+			return nil
+		})
+		var wg sync.WaitGroup
+		write := func() {
+			wg.Go(func() {
+				p, err := l.Append([]byte("record"))
+				if err == nil {
+					err = l.Sync(t.Context(), p)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		write()
+		synctest.Wait()
+		for range 50 {
+			write()
+		}
+		synctest.Wait()
+		close(goOn)
+		wg.Wait()
+		require.Equal(t, 2, syncs)
+		require.Equal(t, 2, writes)
+		seal(t, l)
+		require.Len(t, readAll(t, l), 51)
+		require.NoError(t, l.Close())
+	})
+}
+
+// A failed sync refuses all that waited for it and all that came in meanwhile.
+func TestFailedSyncFailsAllWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := fsystest.NewCrash()
+		l := open(t, disk, "/wal")
+		add(t, l, "kept")
+		goOn := make(chan struct{})
+		disk.Hook(func(op fsystest.Op, _ string) error {
+			if op == fsystest.OpSync {
+				<-goOn
+			}
+			return nil
+		})
+		disk.Fail(fsystest.OpSync, 1, errDisk)
+		results := make(chan error, 20)
+		for range 20 {
+			go func() {
+				p, err := l.Append([]byte("refused"))
+				if err == nil {
+					err = l.Sync(t.Context(), p)
+				}
+				results <- err
+			}()
+		}
+		synctest.Wait()
+		close(goOn)
+		for range 20 {
+			require.ErrorIs(t, <-results, ErrFailed)
+		}
+		seal(t, l)
+		add(t, l, "next")
+		seal(t, l)
+		require.Equal(t, []string{"kept", "next"}, readAll(t, l))
+		require.NoError(t, l.Close())
+	})
+}
+
+// Appends that come in while Seal works go into the next segment, none is lost.
+func TestAppendDuringSealGoesIntoTheNextSegment(t *testing.T) {
+	appendDuringSeal(t, false)
+}
+
+func TestAppendDuringSealOfAFailedSegmentGoesIntoTheNext(t *testing.T) {
+	appendDuringSeal(t, true)
+}
+
+func appendDuringSeal(t *testing.T, failed bool) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		disk := fsystest.NewCrash()
+		l := open(t, disk, "/wal")
+		before, err := l.Append([]byte("before"))
+		require.NoError(t, err)
+		if failed {
+			require.NoError(t, l.Sync(t.Context(), before))
+			p, err := l.Append([]byte("refused"))
+			require.NoError(t, err)
+			disk.Fail(fsystest.OpWrite, 1, errDisk)
+			require.ErrorIs(t, l.Sync(t.Context(), p), errDisk)
+		}
+		goOn := make(chan struct{})
+		disk.Hook(func(op fsystest.Op, _ string) error {
+			if op == fsystest.OpSync {
+				<-goOn
+			}
+			return nil
+		})
+		done := make(chan Sealed)
+		go func() {
+			s, _, _ := l.Seal()
+			done <- s
+		}()
+		synctest.Wait()
+		after := make(chan Position)
+		go func() {
+			p, err := l.Append([]byte("after"))
+			if err == nil {
+				err = l.Sync(t.Context(), p)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			after <- p
+		}()
+		synctest.Wait()
+		close(goOn)
+		require.Equal(t, Sealed(before), <-done)
+		require.NoError(t, l.Sync(t.Context(), before))
+		require.Equal(t, before.Segment+1, (<-after).Segment)
+		require.NoError(t, l.Close())
+	})
+}
