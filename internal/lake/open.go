@@ -1,0 +1,105 @@
+package lake
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spanlake/spanlake/internal/fsys"
+)
+
+// Open opens the lake in a directory, or makes an empty one, and becomes its
+// one owner. Temporary files that a crash left are removed. A nil fsy is
+// fsys.OS.
+func Open(dir string, fsy fsys.FS) (*Store, error) {
+	if fsy == nil {
+		fsy = fsys.OS
+	}
+	if err := fsy.MkdirAll(dir); err != nil {
+		return nil, fmt.Errorf("open lake: %w", err)
+	}
+	lock, err := fsy.Lock(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open lake: %w", err)
+	}
+	s := &Store{fs: fsy, dir: dir, lock: lock}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open lake %s: %w", dir, err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) load() error {
+	found, err := s.readOwn()
+	if err != nil {
+		return err
+	}
+	for _, signal := range signals {
+		if err := s.sweep(filepath.Join(s.dir, signal), found); err != nil {
+			return err
+		}
+	}
+	// A new file: it has no torn last line, and does not share the fate of one
+	// whose last sync may have failed in the process before. On a full disk the
+	// old one, which is synced, serves until there is room: what frees space
+	// needs an open lake.
+	err = s.rewrite(nil)
+	if found && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
+		return nil
+	}
+	return err
+}
+
+// readOwn reads the manifest, and syncs it: the process before may have died
+// between write and sync, and what is read here will be relied on.
+func (s *Store) readOwn() (bool, error) {
+	f, err := s.fs.OpenFile(s.path(), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.state = newState()
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s.state, err = readManifest(f)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", manifestName, err)
+	} else {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return false, err
+	}
+	return true, s.fs.SyncDir(s.dir)
+}
+
+// sweep removes temporary files below dir. A lake without manifest must have
+// no other files: they would be lost to it.
+func (s *Store) sweep(dir string, manifest bool) error {
+	entries, err := s.fs.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := filepath.Join(dir, e.Name())
+		switch {
+		case e.IsDir():
+			err = s.sweep(name, manifest)
+		case strings.HasSuffix(name, fsys.TempSuffix):
+			err = s.fs.Remove(name)
+		case !manifest && strings.HasSuffix(name, fileSuffix):
+			err = fmt.Errorf("there are data files, %s for one, but the file %s is missing: put it back, or move them away", name, manifestName)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
