@@ -1,0 +1,254 @@
+package logcorrelationprocessor
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/spanlake/spanlake/internal/traceid"
+)
+
+const (
+	traceA = "4bf92f3577b34da6a3ce929d0e0e4736"
+	traceB = "0af7651916cd43dd8448eb211c80319c"
+	spanA  = "00f067aa0ba902b7"
+	spanB  = "b7ad6b7169203331"
+)
+
+// when and whenNs are one instant.
+const (
+	when   = "2026-11-21T09:30:05.123Z"
+	whenNs = 1795253405123000000
+)
+
+// record is a log record in plain Go.
+type record struct {
+	trace, span string
+	flags       uint32
+	time        int64
+	sevNumber   int32
+	sevText     string
+	attrs       map[string]any
+	body        any
+}
+
+func (r record) build(tb testing.TB) plog.LogRecord {
+	tb.Helper()
+	lr := plog.NewLogRecord()
+	if r.trace != "" {
+		id, ok := traceid.ParseTrace(r.trace)
+		require.True(tb, ok)
+		lr.SetTraceID(id)
+	}
+	if r.span != "" {
+		id, ok := traceid.ParseSpan(r.span)
+		require.True(tb, ok)
+		lr.SetSpanID(id)
+	}
+	lr.SetFlags(plog.LogRecordFlags(r.flags))
+	lr.SetTimestamp(pcommon.Timestamp(r.time))
+	lr.SetSeverityNumber(plog.SeverityNumber(r.sevNumber))
+	lr.SetSeverityText(r.sevText)
+	require.NoError(tb, lr.Attributes().FromRaw(r.attrs))
+	require.NoError(tb, lr.Body().FromRaw(r.body))
+	return lr
+}
+
+func plain(lr plog.LogRecord) record {
+	r := record{
+		trace: lr.TraceID().String(), span: lr.SpanID().String(), flags: uint32(lr.Flags()),
+		time: int64(lr.Timestamp()), sevNumber: int32(lr.SeverityNumber()), sevText: lr.SeverityText(),
+		body: lr.Body().AsRaw(),
+	}
+	if lr.Attributes().Len() > 0 {
+		r.attrs = lr.Attributes().AsRaw()
+	}
+	return r
+}
+
+type m = map[string]any
+
+func defaultFields() *level { return compile(createDefaultConfig().(*Config).Fields.lists()) }
+
+func TestCorrelate(t *testing.T) {
+	tests := []struct {
+		name     string
+		in, want record
+	}{
+		// Places.
+		{"flat key in attributes", record{attrs: m{"trace_id": traceA, "k": "v"}}, record{trace: traceA, attrs: m{"k": "v"}}},
+		{"dotted key in attributes", record{attrs: m{"context.trace_id": traceA, "context.span_id": spanA}}, record{trace: traceA, span: spanA}},
+		{
+			"nested in attributes, other keys stay",
+			record{attrs: m{"context": m{"trace_id": traceA, "user": "u"}}},
+			record{trace: traceA, attrs: m{"context": m{"user": "u"}}},
+		},
+		{
+			"nested in attributes, the emptied parent goes",
+			record{attrs: m{"context": m{"trace_id": traceA, "span_id": spanA}, "k": int64(1)}},
+			record{trace: traceA, span: spanA, attrs: m{"k": int64(1)}},
+		},
+		{"a parent that was empty before stays", record{attrs: m{"context": m{}, "trace_id": traceA}}, record{trace: traceA, attrs: m{"context": m{}}}},
+		{
+			"a JSON event: flat keys of a body",
+			record{body: m{"dt": when, "message": "hi", "level": "warn", "trace_id": traceA, "span_id": spanA}},
+			record{trace: traceA, span: spanA, time: whenNs, sevNumber: 13, sevText: "warn", body: m{"message": "hi"}},
+		},
+		{
+			"a JSON event: nested in the body",
+			record{body: m{"message": "hi", "context": m{"trace_id": traceA, "span_id": spanA, "trace_flags": "01"}}},
+			record{trace: traceA, span: spanA, flags: 1, body: m{"message": "hi"}},
+		},
+		{"a body that was all fields becomes an empty map", record{body: m{"trace_id": traceA}}, record{trace: traceA, body: m{}}},
+		{"a string body is left alone", record{body: "trace_id=" + traceA}, record{body: "trace_id=" + traceA}},
+		{"attributes come before the body", record{attrs: m{"context.trace_id": traceA}, body: m{"trace_id": traceB}}, record{trace: traceA, body: m{"trace_id": traceB}}},
+		{"an unknown parent is not searched", record{attrs: m{"other": m{"trace_id": traceA}}}, record{attrs: m{"other": m{"trace_id": traceA}}}},
+		{"lists are not searched", record{body: []any{m{"trace_id": traceA}}}, record{body: []any{m{"trace_id": traceA}}}},
+		{"ECS", record{attrs: m{"trace.id": traceA, "span": m{"id": spanA}, "log": m{"level": "ERROR", "logger": "a.B"}, "@timestamp": when}}, record{trace: traceA, span: spanA, sevNumber: 17, sevText: "ERROR", time: whenNs, attrs: m{"log": m{"logger": "a.B"}}}},
+		{"Python", record{attrs: m{"otelTraceID": traceA, "otelSpanID": spanA, "levelname": "CRITICAL"}}, record{trace: traceA, span: spanA, sevNumber: 18, sevText: "CRITICAL"}},
+
+		// Order.
+		{"the first name of the list wins, the other stays", record{attrs: m{"traceId": traceB, "trace_id": traceA}}, record{trace: traceA, attrs: m{"traceId": traceB}}},
+		{"the same value twice is taken twice", record{attrs: m{"traceId": strings.ToUpper(traceA), "trace_id": traceA}, body: m{"trace_id": traceA, "k": "v"}}, record{trace: traceA, body: m{"k": "v"}}},
+		{"flat comes before nested", record{attrs: m{"context.trace_id": traceA, "context": m{"trace_id": traceB}}}, record{trace: traceA, attrs: m{"context": m{"trace_id": traceB}}}},
+		{"an unreadable first name lets the next one win", record{attrs: m{"trace_id": "?", "traceId": traceA}}, record{trace: traceA, attrs: m{"trace_id": "?"}}},
+
+		// What is set.
+		{"a set trace ID wins, both stay", record{trace: traceA, attrs: m{"trace_id": traceB}}, record{trace: traceA, attrs: m{"trace_id": traceB}}},
+		{"a set trace ID that agrees", record{trace: traceA, attrs: m{"trace_id": traceA}}, record{trace: traceA}},
+		{"a set span ID wins, both stay", record{span: spanA, attrs: m{"span_id": spanB}}, record{span: spanA, attrs: m{"span_id": spanB}}},
+		{"a set trace ID is completed by a span ID", record{trace: traceA, attrs: m{"span_id": spanA}}, record{trace: traceA, span: spanA}},
+		{
+			"no span ID is taken while trace IDs differ from the record's",
+			record{trace: traceA, attrs: m{"trace_id": traceB, "span_id": spanB, "trace_flags": "01"}},
+			record{trace: traceA, attrs: m{"trace_id": traceB, "span_id": spanB, "trace_flags": "01"}},
+		},
+		{
+			"no span ID is taken while trace IDs differ from each other",
+			record{attrs: m{"trace_id": traceA, "span_id": spanA, "context": m{"trace_id": traceB}}},
+			record{trace: traceA, attrs: m{"span_id": spanA, "context": m{"trace_id": traceB}}},
+		},
+		{"a set time wins, both stay", record{time: 1, attrs: m{"time": when}}, record{time: 1, attrs: m{"time": when}}},
+		{"a set time that agrees", record{time: whenNs, attrs: m{"time": when, "ts": int64(whenNs / 1e6)}}, record{time: whenNs}},
+
+		// Spellings.
+		{"upper case", record{attrs: m{"trace_id": strings.ToUpper(traceA), "span_id": strings.ToUpper(spanA)}}, record{trace: traceA, span: spanA}},
+		{"64-bit trace ID", record{attrs: m{"traceId": spanB}}, record{trace: "0000000000000000" + spanB}},
+		{"UUID", record{attrs: m{"trace_id": "4bf92f35-77b3-4da6-a3ce-929d0e0e4736"}}, record{trace: traceA}},
+		{"flags as text", record{attrs: m{"trace_flags": "01"}}, record{flags: 1}},
+		{"flags as a number", record{attrs: m{"trace_flags": int64(3)}}, record{flags: 3}},
+		{"flags as a double", record{attrs: m{"trace_flags": 1.0}}, record{flags: 1}},
+		{"flags zero are moved", record{attrs: m{"trace_flags": "00"}}, record{}},
+		{"flags zero give way, whatever the order", record{attrs: m{"trace_flags": "00"}, body: m{"traceFlags": "01"}}, record{flags: 1, attrs: m{"trace_flags": "00"}, body: m{}}},
+		{"reserved flag bits are kept", record{flags: 0x100, attrs: m{"trace_flags": "01"}}, record{flags: 0x101}},
+
+		// Left alone.
+		{"zero and empty IDs are not IDs", record{attrs: m{"trace_id": strings.Repeat("0", 32), "traceId": "", "traceID": "00000000-0000-0000-0000-000000000000", "otelTraceID": "0", "otelSpanID": "0", "span_id": nil}}, record{attrs: m{"trace_id": strings.Repeat("0", 32), "traceId": "", "traceID": "00000000-0000-0000-0000-000000000000", "otelTraceID": "0", "otelSpanID": "0", "span_id": nil}}},
+		{"unreadable values stay", record{attrs: m{"trace_id": "abc", "span_id": int64(7), "trace_flags": "1", "time": "soon", "level": int64(30)}}, record{attrs: m{"trace_id": "abc", "span_id": int64(7), "trace_flags": "1", "time": "soon", "level": int64(30)}}},
+		{"flags out of range stay", record{attrs: m{"trace_flags": int64(256), "traceFlags": 0.5}}, record{attrs: m{"trace_flags": int64(256), "traceFlags": 0.5}}},
+		{"a map where a value should be stays", record{attrs: m{"trace_id": m{"id": traceA}}}, record{attrs: m{"trace_id": m{"id": traceA}}}},
+		{"a decimal ID of Datadog stays", record{attrs: m{"dd.trace_id": "1234567890123456", "dd": m{"span_id": "1"}}}, record{attrs: m{"dd.trace_id": "1234567890123456", "dd": m{"span_id": "1"}}}},
+
+		// Severity.
+		{"severity by name, in the sender's spelling", record{attrs: m{"level": "Warning"}}, record{sevNumber: 13, sevText: "Warning"}},
+		{"severity of the same number is taken twice", record{attrs: m{"severity": "INFO", "level": "info"}}, record{sevNumber: 9, sevText: "INFO"}},
+		{"a set severity number that agrees gets the text", record{sevNumber: 9, attrs: m{"severity": "error", "level": "info"}}, record{sevNumber: 9, sevText: "info", attrs: m{"severity": "error"}}},
+		{"a set severity number wins, both stay", record{sevNumber: 9, attrs: m{"level": "error"}}, record{sevNumber: 9, attrs: m{"level": "error"}}},
+		{"a set severity text that agrees gets the number", record{sevText: "INFO", attrs: m{"level": "info"}}, record{sevNumber: 9, sevText: "INFO"}},
+		{"a set severity text wins, both stay", record{sevText: "audit", attrs: m{"level": "info"}}, record{sevText: "audit", attrs: m{"level": "info"}}},
+		{"an unknown severity name stays", record{attrs: m{"level": "audit", "severity": "a name longer than all others"}}, record{attrs: m{"level": "audit", "severity": "a name longer than all others"}}},
+	}
+	fields := defaultFields()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var first, second tally
+			lr := tt.in.build(t)
+			correlate(fields, lr, &first)
+			require.Equal(t, tt.want, plain(lr))
+			correlate(fields, lr, &second)
+			require.Equal(t, tt.want, plain(lr), "a second time")
+			requireNothingMoved(t, &second)
+		})
+	}
+}
+
+func requireNothingMoved(t require.TestingT, counts *tally) {
+	for k := range counts {
+		for p := range counts[k] {
+			require.Zero(t, counts[k][p][outcomeMoved])
+		}
+	}
+}
+
+func TestDuplicateKeys(t *testing.T) {
+	duplicate := func(values ...string) plog.LogRecord {
+		lr := plog.NewLogRecord()
+		for i, v := range values {
+			lr.Attributes().PutStr(strings.Repeat("x", i+1), v)
+		}
+		// The wire allows a key twice, Put does not: rename by way of JSON.
+		ld := plog.NewLogs()
+		lr.CopyTo(ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty())
+		js, err := (&plog.JSONMarshaler{}).MarshalLogs(ld)
+		require.NoError(t, err)
+		text := string(js)
+		for i := range values {
+			text = strings.Replace(text, `"key":"`+strings.Repeat("x", i+1)+`"`, `"key":"trace_id"`, 1)
+		}
+		ld, err = (&plog.JSONUnmarshaler{}).UnmarshalLogs([]byte(text))
+		require.NoError(t, err)
+		return ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+	}
+	fields := defaultFields()
+
+	lr := duplicate(traceA, traceA)
+	correlate(fields, lr, new(tally))
+	require.Equal(t, traceA, lr.TraceID().String())
+	require.Zero(t, lr.Attributes().Len())
+
+	lr = duplicate(traceB, traceA, traceB)
+	correlate(fields, lr, new(tally))
+	require.Equal(t, traceB, lr.TraceID().String(), "the first wins")
+	require.Equal(t, m{"trace_id": traceA}, lr.Attributes().AsRaw())
+}
+
+func TestNamesAreFoundInEveryNesting(t *testing.T) {
+	fields := compile([]list{{kindTraceID, "trace_id", []string{"a.b.c"}}, {kindSpanID, "span_id", []string{"a", "a.b"}}})
+	for name, attrs := range map[string]m{
+		"a.b.c":   {"a.b.c": traceA},
+		"a.b/c":   {"a.b": m{"c": traceA}},
+		"a/b.c":   {"a": m{"b.c": traceA}},
+		"a/b/c":   {"a": m{"b": m{"c": traceA}}},
+		"a as ID": {"a": spanA, "a.b.c": traceA},
+		"b as ID": {"a": m{"b": spanA, "b.c": traceA}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lr := record{attrs: attrs}.build(t)
+			correlate(fields, lr, new(tally))
+			require.Equal(t, traceA, lr.TraceID().String())
+			require.Zero(t, lr.Attributes().Len())
+		})
+	}
+}
+
+func TestLongNamesAreFound(t *testing.T) {
+	long := strings.Repeat("n", 200)
+	fields := compile([]list{{kindTraceID, "trace_id", []string{long}}})
+	lr := record{attrs: m{long: traceA, strings.Repeat("n", 100): traceB}}.build(t)
+	correlate(fields, lr, new(tally))
+	require.Equal(t, record{trace: traceA, attrs: m{strings.Repeat("n", 100): traceB}}, plain(lr))
+}
+
+func TestRecordWithoutFieldsCostsNoAllocation(t *testing.T) {
+	fields := defaultFields()
+	lr := record{
+		attrs: m{"http.route": "/cart", "thread.id": int64(12), "duration": 1.5, "tenant": "t1", "context": m{"user": "u"}},
+		body:  m{"message": "no context here", "items": []any{int64(1)}, "span": m{"name": "x"}},
+	}.build(t)
+	var counts tally
+	require.Zero(t, testing.AllocsPerRun(100, func() { correlate(fields, lr, &counts) }))
+	require.Equal(t, tally{}, counts)
+}
