@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spanlake/spanlake/bench/internal/load"
+	"github.com/spanlake/spanlake/bench/internal/send"
+)
+
+// result is one run of one process.
+type result struct {
+	subject, workload string
+	usage             usage
+	sent              send.Result
+	stored            int   // spans
+	disk              int64 // bytes of everything below the data directory
+}
+
+// cpuPerMillion is CPU seconds per million spans received.
+func (r *result) cpuPerMillion() float64 { return r.usage.cpu.Seconds() / float64(r.sent.Spans) * 1e6 }
+
+func (r *result) peakMiB() float64 { return float64(r.usage.peak) / (1 << 20) }
+
+// diskPerSpan is bytes on disk per span stored.
+func (r *result) diskPerSpan() float64 { return float64(r.disk) / float64(max(1, r.stored)) }
+
+// rate is spans taken a second.
+func (r *result) rate() float64 { return float64(r.sent.Spans) / r.sent.Elapsed.Seconds() }
+
+func (r result) String() string {
+	return fmt.Sprintf("%.2f CPU s per million spans, %.0f MiB peak, %d spans stored in %.1f MB, %.0f spans/s, %d retries",
+		r.cpuPerMillion(), r.peakMiB(), r.stored, float64(r.disk)/1e6, r.rate(), r.sent.Retries)
+}
+
+// measure runs one process through the input and checks what it stored.
+func measure(ctx context.Context, o *options, s *subject, w workload, in *input, parent string) (result, error) {
+	r := result{subject: s.name, workload: w.name}
+	dir, err := os.MkdirTemp(parent, s.name+"-")
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(dir)
+	a, err := freeAddresses()
+	if err != nil {
+		return r, err
+	}
+	p, err := start(ctx, s, w, a, dir)
+	if err != nil {
+		return r, err
+	}
+	sendErr := feed(ctx, o, s, a, p, in, &r)
+	if r.usage, err = p.stop(); sendErr != nil || err != nil {
+		return r, errors.Join(sendErr, err)
+	}
+
+	data := filepath.Join(dir, "data")
+	if r.stored, err = s.stored(data); err != nil {
+		return r, err
+	}
+	if want, tolerance := w.expected(in.stats); math.Abs(float64(r.stored)-want) > tolerance {
+		return r, fmt.Errorf("%d spans stored, expected %.0f with at most %.0f more or less", r.stored, want, tolerance)
+	}
+	r.disk, err = size(data)
+	return r, err
+}
+
+// feed sends the input and waits until the process is done with it.
+func feed(ctx context.Context, o *options, s *subject, a addresses, p *process, in *input, r *result) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-p.done:
+			cancel(errors.New("ended while it was sent to"))
+		case <-ctx.Done():
+		}
+	}()
+	f, err := os.Open(in.file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	endpoint := a.http
+	if o.grpc {
+		endpoint = a.grpc
+	}
+	r.sent, err = send.Run(ctx, send.Options{
+		Endpoint: endpoint, GRPC: o.grpc, Token: s.token, Connections: o.connections, Rate: o.rate,
+	}, load.NewReader(f).Next)
+	if err != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	select {
+	case <-time.After(o.drain):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// size sums the files below dir.
+func size(dir string) (int64, error) {
+	var n int64
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			n += info.Size()
+		}
+		return err
+	})
+	return n, err
+}
