@@ -1,0 +1,152 @@
+package parquetfile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	v1 "github.com/spanlake/spanlake/internal/schema/v1"
+)
+
+const hourNanos = int64(time.Hour)
+
+// partition is what becomes one file: rows of one retention and hour.
+type partition struct {
+	retention string
+	hour      int64    // since 1970 UTC
+	order     []uint32 // row numbers, sorted as the file is
+}
+
+// directory is the partition's, relative to the lake, with slashes.
+func (p partition) directory(signal string) string {
+	t := time.Unix(0, p.hour*hourNanos).UTC()
+	return fmt.Sprintf("%s/retention=%s/date=%s/hour=%02d", signal, p.retention, t.Format(time.DateOnly), t.Hour())
+}
+
+// key is what rows are sorted by; ranks stand for the strings. The row number
+// makes the order total, so that the same rows give the same file.
+type key struct {
+	partition, service uint32
+	time               int64
+	row                uint32
+}
+
+type place struct {
+	retention string
+	hour      int64
+}
+
+// plan divides rows into partitions, sorted by retention and hour, and sorts
+// each by service and time. It costs 28 bytes a row, however many the
+// partitions are.
+func plan(rows *v1.Rows) []partition {
+	n := rows.Len()
+	if n == 0 {
+		return nil
+	}
+	schema := rows.Schema()
+	timeAt, serviceAt, retentionAt := schema.Index(v1.ColTimestamp), schema.Index(v1.ColServiceName), schema.Index(v1.ColRetention)
+
+	services := newRanks(strings.Compare)
+	places := newRanks(func(a, b place) int {
+		return cmp.Or(strings.Compare(a.retention, b.retention), cmp.Compare(a.hour, b.hour))
+	})
+	keys := make([]key, n)
+	var last place
+	for row := range keys {
+		k := &keys[row]
+		k.row = uint32(row)
+		k.time, _ = rows.Num(timeAt, row)
+		here := place{last.retention, k.time / hourNanos}
+		if row == 0 || !rows.SameString(retentionAt, row-1, row) {
+			here.retention = text(rows, retentionAt, row)
+		}
+		switch {
+		case row > 0 && here == last:
+			k.partition = keys[row-1].partition
+		default:
+			k.partition = places.number(here)
+			last = here
+		}
+		if row > 0 && rows.SameString(serviceAt, row-1, row) {
+			k.service = keys[row-1].service
+		} else {
+			k.service = services.number(text(rows, serviceAt, row))
+		}
+	}
+	serviceRank, placeRank := services.ranks(), places.ranks()
+	for i := range keys {
+		keys[i].service = serviceRank[keys[i].service]
+		keys[i].partition = placeRank[keys[i].partition]
+	}
+	slices.SortFunc(keys, compareKeys)
+
+	order := make([]uint32, n)
+	partitions := make([]partition, 0, len(places.values))
+	slices.SortFunc(places.values, places.compare)
+	for from := 0; from < n; {
+		to := from
+		for ; to < n && keys[to].partition == keys[from].partition; to++ {
+			order[to] = keys[to].row
+		}
+		at := places.values[keys[from].partition]
+		partitions = append(partitions, partition{at.retention, at.hour, order[from:to:to]})
+		from = to
+	}
+	return partitions
+}
+
+func compareKeys(a, b key) int {
+	switch {
+	case a.partition != b.partition:
+		return cmp.Compare(a.partition, b.partition)
+	case a.service != b.service:
+		return cmp.Compare(a.service, b.service)
+	case a.time != b.time:
+		return cmp.Compare(a.time, b.time)
+	default:
+		return cmp.Compare(a.row, b.row)
+	}
+}
+
+func text(rows *v1.Rows, column, row int) string {
+	v, _ := rows.String(column, row)
+	return string(v)
+}
+
+// ranks numbers distinct values as they come, and ranks them at the end.
+type ranks[T comparable] struct {
+	compare func(a, b T) int
+	numbers map[T]uint32
+	values  []T
+}
+
+func newRanks[T comparable](compare func(a, b T) int) *ranks[T] {
+	return &ranks[T]{compare: compare, numbers: map[T]uint32{}}
+}
+
+func (r *ranks[T]) number(v T) uint32 {
+	n, ok := r.numbers[v]
+	if !ok {
+		n = uint32(len(r.values))
+		r.numbers[v] = n
+		r.values = append(r.values, v)
+	}
+	return n
+}
+
+// ranks gives each number the position of its value in their order.
+func (r *ranks[T]) ranks() []uint32 {
+	byValue := make([]uint32, len(r.values))
+	for i := range byValue {
+		byValue[i] = uint32(i)
+	}
+	slices.SortFunc(byValue, func(a, b uint32) int { return r.compare(r.values[a], r.values[b]) })
+	rank := make([]uint32, len(byValue))
+	for i, n := range byValue {
+		rank[n] = uint32(i)
+	}
+	return rank
+}

@@ -1,0 +1,202 @@
+package parquetfile
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/parquet-go/parquet-go"
+
+	v1 "github.com/spanlake/spanlake/internal/schema/v1"
+)
+
+// Read appends the rows of a file to rows, which have the file's schema, or
+// nothing when it returns an error. Columns are found by name; ones that the
+// schema does not know are left out, and ones that the file does not have are
+// null.
+func Read(in io.ReaderAt, size int64, rows *v1.Rows) (err error) {
+	before := rows.Len()
+	defer func() {
+		// parquet-go trusts a file's numbers in places: a damaged file makes it
+		// panic.
+		if r := recover(); r != nil {
+			err = fmt.Errorf("damaged file: %v", r)
+		}
+		if err != nil {
+			rows.Truncate(before)
+		}
+	}()
+	file, err := parquet.OpenFile(in, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	if err != nil {
+		return err
+	}
+	if err := checkFile(file, rows.Schema()); err != nil {
+		return err
+	}
+	for _, group := range file.RowGroups() {
+		if err := readGroup(file, group, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkFile(file *parquet.File, schema *v1.Schema) error {
+	version, _ := file.Lookup(v1.KeySchema)
+	signal, _ := file.Lookup(v1.KeySignal)
+	if version != strconv.Itoa(v1.Version) || signal != schema.Signal {
+		return fmt.Errorf("a file of %q with schema version %q, where %q with version %d was expected",
+			signal, version, schema.Signal, v1.Version)
+	}
+	return nil
+}
+
+func readGroup(file *parquet.File, group parquet.RowGroup, rows *v1.Rows) error {
+	if group.NumRows() < 0 || group.NumRows() > v1.MaxRowGroup {
+		return fmt.Errorf("a row group of %d rows", group.NumRows())
+	}
+	n := int(group.NumRows())
+	first := rows.Grow(n)
+	chunks := group.ColumnChunks()
+	for i, c := range rows.Columns() {
+		leaf, ok := file.Schema().Lookup(c.Name)
+		if !ok {
+			continue
+		}
+		row := first
+		err := eachValue(chunks[leaf.ColumnIndex], func(v parquet.Value) error {
+			row++
+			return set(&rows.Table, i, row-1, v)
+		})
+		if err == nil && row != first+n {
+			err = errors.New("not as many values as rows")
+		}
+		if err != nil {
+			return fmt.Errorf("column %s: %w", c.Name, err)
+		}
+	}
+	for i := range rows.Lists() {
+		if err := readList(file, chunks, rows, i, first, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readList(file *parquet.File, chunks []parquet.ColumnChunk, rows *v1.Rows, list, first, n int) error {
+	l := &rows.Lists()[list]
+	name := rows.Schema().Lists[list].Name
+	counted := false
+	var counts []uint32
+	base := l.Len()
+	for i, c := range l.Columns() {
+		leaf, ok := file.Schema().Lookup(name, "list", "element", c.Name)
+		if !ok {
+			continue
+		}
+		seen := make([]uint32, 0, n)
+		element := base
+		err := eachValue(chunks[leaf.ColumnIndex], func(v parquet.Value) error {
+			if v.RepetitionLevel() == 0 {
+				seen = append(seen, 0)
+			}
+			if v.DefinitionLevel() < leaf.MaxDefinitionLevel {
+				return nil // the row's list is empty
+			}
+			if len(seen) == 0 {
+				return errors.New("an element before the first row")
+			}
+			seen[len(seen)-1]++
+			element++
+			return set(&l.Table, i, element-1, v)
+		})
+		if err == nil && (len(seen) != n || counted && !slices.Equal(seen, counts)) {
+			err = errors.New("not the same lists as in the other columns")
+		}
+		if err != nil {
+			return fmt.Errorf("column %s.%s: %w", name, c.Name, err)
+		}
+		counts, counted = seen, true
+	}
+	if counted {
+		l.SetCounts(first, counts)
+	}
+	return nil
+}
+
+// eachValue calls fn with every value of a column chunk.
+func eachValue(chunk parquet.ColumnChunk, fn func(parquet.Value) error) error {
+	pages := chunk.Pages()
+	defer pages.Close()
+	var buffer [256]parquet.Value
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = eachOfPage(page.Values(), buffer[:], fn)
+		parquet.Release(page)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func eachOfPage(values parquet.ValueReader, buffer []parquet.Value, fn func(parquet.Value) error) error {
+	for {
+		n, err := values.ReadValues(buffer)
+		for _, v := range buffer[:n] {
+			if err := fn(v); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// set stores a value as the encoder took it.
+func set(t *v1.Table, column, row int, v parquet.Value) error {
+	if v.IsNull() {
+		return nil
+	}
+	switch c := t.Columns()[column]; c.Type {
+	case v1.String:
+		t.SetString(column, row, string(v.ByteArray()))
+	case v1.TraceID, v1.SpanID:
+		var id [16]byte
+		text := v.ByteArray()
+		width := c.Type.Width()
+		if len(text) != 2*width {
+			return fmt.Errorf("%q is no ID of %d digits", text, 2*width)
+		}
+		if _, err := hex.Decode(id[:], text); err != nil {
+			return err
+		}
+		t.SetID(column, row, id[:width])
+	case v1.Int32:
+		t.SetNum(column, row, int64(v.Int32()))
+	case v1.Uint32:
+		t.SetNum(column, row, int64(v.Uint32()))
+	case v1.Double:
+		t.SetNum(column, row, int64(math.Float64bits(v.Double())))
+	case v1.Bool:
+		if v.Boolean() {
+			t.SetNum(column, row, 1)
+		}
+	default:
+		t.SetNum(column, row, v.Int64())
+	}
+	return nil
+}
