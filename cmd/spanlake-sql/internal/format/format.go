@@ -1,0 +1,32 @@
+// Package format writes query results as an aligned table, CSV or JSON.
+package format
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/duck"
+)
+
+// Names of the formats, the default first.
+var Names = []string{"table", "csv", "json"}
+
+// New returns the sink that writes results to w in the format of that name.
+func New(name string, w io.Writer) (duck.Sink, error) {
+	out := bufio.NewWriterSize(w, 64<<10)
+	switch name {
+	case "table":
+		return &table{out: out}, nil
+	case "csv":
+		return &csv{out: out}, nil
+	case "json":
+		return &json{out: out}, nil
+	}
+	return nil, fmt.Errorf("%q is not one of %s", name, strings.Join(Names, ", "))
+}
+
+// Known reports whether there is a format of that name.
+func Known(name string) bool { return slices.Contains(Names, name) }

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/format"
+	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/reader"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the query, the store or the output
+	exitUsage  = 2
+)
+
+// streams are what the program reads and writes. A terminal is both in and out.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	terminal bool
+}
+
+func run(args []string, std streams) int {
+	o, err := parseOptions(args, std.out)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(std.err, "spanlake-sql: %v\nspanlake-sql --help lists the flags\n", err)
+		return exitUsage
+	}
+	if err := execute(o, std); err != nil {
+		if !errors.Is(err, syscall.EPIPE) {
+			fmt.Fprintf(std.err, "spanlake-sql: %v\n", err)
+		}
+		return exitFailed
+	}
+	return exitOK
+}
+
+func execute(o options, std streams) error {
+	if o.files {
+		return listFiles(o.data, std.out)
+	}
+	if o.query == "" && !std.terminal {
+		text, err := io.ReadAll(std.in)
+		if err != nil {
+			return fmt.Errorf("read the query from standard input: %w", err)
+		}
+		o.query = string(text)
+		if strings.TrimSpace(o.query) == "" {
+			return errors.New("no query: give one as argument or on standard input")
+		}
+	}
+	r, err := reader.Open(reader.Options{Dir: o.data, Threads: o.threads, MemoryLimit: o.memoryLimit})
+	if err != nil {
+		return err
+	}
+	if o.query == "" {
+		err = prompt(r, o.format, std)
+	} else {
+		err = query(r, o.query, o.format, std.out)
+	}
+	return errors.Join(err, r.Close())
+}
+
+// query runs sql until it ends or the user interrupts it. A second interrupt
+// ends the program at once.
+func query(r *reader.Reader, sql, outputFormat string, out io.Writer) error {
+	sink, err := format.New(outputFormat, out)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	return r.Query(ctx, sql, sink)
+}
+
+func listFiles(dir string, out io.Writer) error {
+	snapshot, err := reader.Snapshot(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range snapshot.Files {
+		if _, err := fmt.Fprintln(out, filepath.Join(dir, filepath.FromSlash(f.Path))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
