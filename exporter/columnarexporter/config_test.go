@@ -1,0 +1,81 @@
+package columnarexporter
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+
+	"github.com/spanlake/spanlake/exporter/columnarexporter/internal/metadata"
+)
+
+func load(t *testing.T, name string) (*Config, error) {
+	t.Helper()
+	all, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	sub, err := all.Sub(component.NewIDWithName(metadata.Type, name).String())
+	require.NoError(t, err)
+	require.NotEmpty(t, sub.AllKeys(), "no such case")
+	cfg := createDefaultConfig().(*Config)
+	if err := sub.Unmarshal(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, confmap.Validate(cfg)
+}
+
+func TestDefaultConfig(t *testing.T) {
+	cfg := createDefaultConfig()
+	require.NoError(t, componenttest.CheckConfigStruct(cfg))
+	require.ErrorContains(t, confmap.Validate(cfg), "log::directory")
+}
+
+func TestValidConfigs(t *testing.T) {
+	minimal, err := load(t, "minimal")
+	require.NoError(t, err)
+	require.Equal(t, LogConfig{Directory: "/var/lib/spanlake/wal", MaxSizeMiB: 4096}, minimal.Log)
+	require.Equal(t, FlushConfig{Interval: 5 * time.Second, MaxRows: 200_000}, minimal.Flush)
+	require.Equal(t, RetentionConfig{Default: "7d", Logs: "7d"}, minimal.Parquet.Get().Retention)
+	require.False(t, minimal.ClickHouse.HasValue())
+	require.Zero(t, minimal.Retry.MaxElapsedTime)
+
+	full, err := load(t, "full")
+	require.NoError(t, err)
+	require.Equal(t, FlushConfig{Interval: 2 * time.Second, MaxRows: 50_000}, full.Flush)
+	require.Equal(t, RetentionConfig{Default: "30d", Logs: "3d"}, full.Parquet.Get().Retention)
+	require.Equal(t, 200*time.Millisecond, full.Retry.InitialInterval)
+}
+
+func TestInvalidConfigsNameKeyValueAndRule(t *testing.T) {
+	for name, want := range map[string][]string{
+		"no_backend":     {"parquet and clickhouse: no back end is set: exactly one of the two must be"},
+		"two_backends":   {"parquet and clickhouse: two back ends are set: exactly one of the two must be"},
+		"clickhouse":     {"clickhouse: not available in this release"},
+		"no_directories": {`log::directory: "": must name a directory`, `parquet::directory: "": must name a directory`},
+		"same_directory": {`log::directory "data/" and parquet::directory "./data": neither may be the other or lie in it`},
+		"log_in_lake":    {`log::directory "data/lake/wal" and parquet::directory "data/lake"`},
+		"lake_in_log":    {`log::directory "data" and parquet::directory "data/lake"`},
+		"retention":      {`parquet::retention::default: "7": must be`, `parquet::retention::logs: "../x": must be`},
+		"log_size":       {"log::max_size_mib: 1: must be from 16"},
+		"flush":          {"flush::interval: 1ms: must be at least 100ms", "flush::max_rows: 0: must be from 1"},
+		"retry": {
+			"retry_on_failure::enabled: false: must be true",
+			"retry_on_failure::max_elapsed_time: 5m0s: must be 0",
+			"retry_on_failure::initial_interval: 0s: must be above 0",
+		},
+		"unknown_key": {"size"},
+		"compaction":  {"compaction"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, name)
+			for _, part := range want {
+				require.ErrorContains(t, err, part)
+			}
+			require.NotContains(t, err.Error(), "hidden-password")
+		})
+	}
+}

@@ -1,0 +1,198 @@
+package columnarexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+	"go.opentelemetry.io/collector/component"
+	"go.uber.org/zap"
+
+	"github.com/spanlake/spanlake/exporter/columnarexporter/internal/metadata"
+	"github.com/spanlake/spanlake/internal/fsys"
+	"github.com/spanlake/spanlake/internal/lake"
+	"github.com/spanlake/spanlake/internal/parquetfile"
+	"github.com/spanlake/spanlake/internal/wal"
+)
+
+const (
+	// segmentBytes of rows end a segment: about 180,000 spans.
+	segmentBytes = 96 << 20
+	// maxPending bounds the sealed segments held in memory. With them and the
+	// active one full, data is refused.
+	maxPending = 2
+	// shutdownTimeout bounds the writing at shutdown; the rest stays in the log.
+	shutdownTimeout = 2 * time.Second
+)
+
+// store takes rows into the log and writes its segments to the lake.
+//
+// Two goroutines serve it: flush seals the active segment by time, and drain
+// is the only one that writes files, commits, and removes segments, in
+// ascending order.
+type store struct {
+	cfg       *Config
+	retention retention
+	fs        fsys.FS
+	clock     clockwork.Clock
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	host      component.Host
+
+	log    *wal.Log
+	lake   *lake.Store
+	writer *parquetfile.Writer // of drain
+	replay []wal.Sealed        // of drain: segments found at start
+
+	// wake tells drain that there may be something to do.
+	wake chan struct{}
+	// stopFlush ends flush; stopDrain ends drain whatever is left to write.
+	stopFlush, stopDrain context.CancelFunc
+	flushed, drained     chan struct{}
+
+	mu      sync.Mutex // guards everything below
+	state   state
+	active  *segment
+	pending []*segment // sealed, oldest first; drain owns their rows
+	spare   *segment   // empty, with grown buffers; may be nil
+	// replayed are the identities of batches in segments found at start, until
+	// drain has written them all.
+	replayed map[string]struct{}
+	// behind is the number of segments in replay that are not committed.
+	behind int
+}
+
+type state uint8
+
+const (
+	created state = iota
+	running
+	closed
+)
+
+func newStore(cfg *Config, set component.TelemetrySettings, fs fsys.FS, clock clockwork.Clock) (*store, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set)
+	if err != nil {
+		return nil, err
+	}
+	p := cfg.Parquet.Get()
+	s := &store{
+		cfg:       cfg,
+		retention: retention{traces: p.Retention.Default, logs: p.Retention.Logs},
+		fs:        fs,
+		clock:     clock,
+		logger:    set.Logger,
+		telemetry: telemetry,
+		wake:      make(chan struct{}, 1),
+		active:    newSegment(),
+		replayed:  map[string]struct{}{},
+	}
+	if s.retention.logs == "" {
+		s.retention.logs = s.retention.traces
+	}
+	return s, nil
+}
+
+// start opens the log and the lake, and takes up what a crash left.
+func (s *store) start(host component.Host) error {
+	err := s.open()
+	if err == nil {
+		err = s.observe()
+	}
+	if err != nil {
+		return errors.Join(err, s.close())
+	}
+	s.host = host
+	flushing, stopFlush := context.WithCancel(context.Background())
+	draining, stopDrain := context.WithCancel(context.Background())
+	s.stopFlush, s.stopDrain = stopFlush, stopDrain
+	s.flushed, s.drained = make(chan struct{}), make(chan struct{})
+
+	s.mu.Lock()
+	s.state = running
+	s.mu.Unlock()
+	go s.flush(flushing)
+	go s.drain(draining)
+	return nil
+}
+
+func (s *store) open() error {
+	var err error
+	s.log, err = wal.Open(wal.Options{Dir: s.cfg.Log.Directory, MaxBytes: s.cfg.Log.MaxSizeMiB << 20, FS: s.fs})
+	if err != nil {
+		return fmt.Errorf("log::directory: %w", err)
+	}
+	dir := s.cfg.Parquet.Get().Directory
+	s.lake, err = lake.Open(dir, s.fs)
+	if err != nil {
+		return fmt.Errorf("parquet::directory: %w", err)
+	}
+	s.writer = parquetfile.NewWriter(s.fs, dir)
+	return s.takeUp()
+}
+
+// shutdown stops taking data, writes what is left for at most shutdownTimeout,
+// and gives the directories back. What is not written then stays in the log
+// for the next start. Calls after the first do nothing.
+func (s *store) shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	before := s.state
+	s.state = closed
+	if before == running {
+		// A failure is not lost: the segment is sealed at the next start.
+		if err := s.seal(); err != nil {
+			s.logger.Warn("the last segment stays in the log until the next start", zap.Error(err))
+		}
+	}
+	s.mu.Unlock()
+	if before == closed {
+		return nil
+	}
+	if before == running {
+		s.stopFlush()
+		s.wakeDrain()
+		timeout := s.clock.NewTimer(shutdownTimeout)
+		select {
+		case <-s.drained:
+		case <-timeout.Chan():
+		case <-ctx.Done():
+		}
+		timeout.Stop()
+		s.stopDrain()
+		<-s.drained
+		<-s.flushed
+		if n := s.unwritten(); n > 0 {
+			s.logger.Info("segments stay in the log until the next start", zap.Int("segments", n))
+		}
+	}
+	return s.close()
+}
+
+// close gives everything back that open took, whatever came of it.
+func (s *store) close() error {
+	s.telemetry.Shutdown()
+	var errs []error
+	if s.lake != nil {
+		errs = append(errs, s.lake.Close())
+	}
+	if s.log != nil {
+		errs = append(errs, s.log.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *store) unwritten() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) + s.behind
+}
+
+func (s *store) wakeDrain() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}

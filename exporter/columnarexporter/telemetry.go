@@ -1,0 +1,73 @@
+package columnarexporter
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/spanlake/spanlake/internal/lake"
+	v1 "github.com/spanlake/spanlake/internal/schema/v1"
+)
+
+func (k kind) signal() string {
+	if k == kindLogs {
+		return v1.SignalLogs
+	}
+	return v1.SignalTraces
+}
+
+func (k kind) attributes() metric.MeasurementOption {
+	return metric.WithAttributes(attribute.String("signal", k.signal()))
+}
+
+func (k kind) refusal(reason string) metric.MeasurementOption {
+	return metric.WithAttributes(attribute.String("signal", k.signal()), attribute.String("reason", reason))
+}
+
+// observe registers the gauges.
+func (s *store) observe() error {
+	return errors.Join(
+		s.telemetry.RegisterExporterColumnarSegmentsPendingCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(s.unwritten()))
+			return nil
+		}),
+		s.telemetry.RegisterExporterColumnarLogSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(s.log.Bytes())
+			return nil
+		}),
+		s.telemetry.RegisterExporterColumnarBufferedSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(s.buffered())
+			return nil
+		}),
+	)
+}
+
+func (s *store) buffered() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.active.bytes()
+	for _, p := range s.pending {
+		n += p.bytes()
+	}
+	return n
+}
+
+func (s *store) countStored(seg *segment, files []lake.File, took time.Duration) {
+	ctx := context.Background()
+	s.telemetry.ExporterColumnarRowsWritten.Add(ctx, int64(seg.traces.Len()), kindTraces.attributes())
+	s.telemetry.ExporterColumnarRowsWritten.Add(ctx, int64(seg.logs.Len()), kindLogs.attributes())
+	s.telemetry.ExporterColumnarFilesWritten.Add(ctx, int64(len(files)))
+	for _, f := range files {
+		s.telemetry.ExporterColumnarBytesWritten.Add(ctx, f.Bytes)
+	}
+	s.telemetry.ExporterColumnarFlushDuration.Record(ctx, took.Seconds())
+}
+
+func (s *store) countReplayed(seg *segment) {
+	ctx := context.Background()
+	s.telemetry.ExporterColumnarRowsReplayed.Add(ctx, int64(seg.traces.Len()), kindTraces.attributes())
+	s.telemetry.ExporterColumnarRowsReplayed.Add(ctx, int64(seg.logs.Len()), kindLogs.attributes())
+}
