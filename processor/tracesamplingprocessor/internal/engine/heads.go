@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
+)
+
+// resourceHead is the encoded resource of a ResourceSpans, with everything of it
+// but the scopes. Its bytes and met are immutable.
+type resourceHead struct {
+	bytes string
+	met   class.Bits
+	refs  int // scopes, guarded by heads.mu
+}
+
+// scopeHead is the encoded scope of a ScopeSpans, with everything of it but the
+// spans. Its bytes and resource are immutable.
+type scopeHead struct {
+	resource *resourceHead
+	bytes    string
+	refs     int // chunks and batches being ingested, guarded by heads.mu
+}
+
+type scopeKey struct {
+	resource *resourceHead
+	bytes    string
+}
+
+// headCost is what a head takes beside its bytes: the struct and its entry in
+// the map, whose key is a string header.
+const headCost = 160
+
+// heads keeps each resource and scope once, however many traces and requests
+// they come with, for as long as spans of them are held.
+type heads struct {
+	table  *class.Table
+	budget *budget
+
+	mu        sync.Mutex // guards what follows, and the refs of every head
+	resources map[string]*resourceHead
+	scopes    map[scopeKey]*scopeHead
+}
+
+func newHeads(t *class.Table, b *budget) *heads {
+	return &heads{table: t, budget: b, resources: map[string]*resourceHead{}, scopes: map[scopeKey]*scopeHead{}}
+}
+
+// acquire returns the scope with one reference more, and the cost of the heads
+// that are new, which the caller has reserved. Dropping them releases it.
+func (h *heads) acquire(resource, scope []byte) (*scopeHead, int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	cost := int64(0)
+	r := h.resources[string(resource)]
+	if r == nil {
+		r = &resourceHead{bytes: string(resource)}
+		if name, err := otlpwire.ServiceName(resource); err == nil && name != nil {
+			h.table.Services(name, &r.met)
+		}
+		h.resources[r.bytes] = r
+		cost += headCost + int64(len(r.bytes))
+	}
+	s := h.scopes[scopeKey{r, string(scope)}]
+	if s == nil {
+		s = &scopeHead{resource: r, bytes: string(scope)}
+		h.scopes[scopeKey{r, s.bytes}] = s
+		r.refs++
+		cost += headCost + int64(len(s.bytes))
+	}
+	s.refs++
+	return s, cost
+}
+
+// refer adds a reference for each chunk to a head that is already referred to.
+func (h *heads) refer(chunks []chunk) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range chunks {
+		chunks[i].scope.refs++
+	}
+}
+
+// release gives back one reference for each chunk.
+func (h *heads) release(chunks []chunk) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range chunks {
+		h.drop(chunks[i].scope)
+	}
+}
+
+// releaseScopes gives back one reference for each acquire.
+func (h *heads) releaseScopes(scopes []*scopeHead) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range scopes {
+		h.drop(s)
+	}
+}
+
+func (h *heads) drop(s *scopeHead) {
+	if s.refs--; s.refs > 0 {
+		return
+	}
+	r := s.resource
+	delete(h.scopes, scopeKey{r, s.bytes})
+	freed := headCost + int64(len(s.bytes))
+	if r.refs--; r.refs == 0 {
+		delete(h.resources, r.bytes)
+		freed += headCost + int64(len(r.bytes))
+	}
+	h.budget.release(freed)
+}
