@@ -1,0 +1,151 @@
+package tokenotlpreceiver
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/metadata"
+)
+
+const benchItems = 500
+
+func tenAttributes(m pcommon.Map) {
+	for i := range 8 {
+		m.PutStr(fmt.Sprintf("some.attribute.%d", i), "a value of some length")
+	}
+	m.PutInt("http.response.status_code", 200)
+	m.PutBool("cache.hit", true)
+}
+
+// benchRequest has 500 items of ten attributes.
+func benchRequest(s signal) marshaler {
+	switch s {
+	case traces:
+		td := ptrace.NewTraces()
+		spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+		for i := range benchItems {
+			span := spans.AppendEmpty()
+			span.SetTraceID([16]byte{1, byte(i), byte(i >> 8)})
+			span.SetSpanID([8]byte{1, byte(i), byte(i >> 8)})
+			span.SetParentSpanID([8]byte{2, byte(i)})
+			span.SetName("GET /api/orders/{id}")
+			span.SetStartTimestamp(1_700_000_000_000_000_000)
+			span.SetEndTimestamp(1_700_000_000_100_000_000)
+			tenAttributes(span.Attributes())
+		}
+		return ptraceotlp.NewExportRequestFromTraces(td)
+	case logs:
+		ld := plog.NewLogs()
+		records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+		for range benchItems {
+			record := records.AppendEmpty()
+			record.Body().SetStr("order 4711 has been paid by card")
+			tenAttributes(record.Attributes())
+		}
+		return plogotlp.NewExportRequestFromLogs(ld)
+	default:
+		md := pmetric.NewMetrics()
+		points := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptySum().DataPoints()
+		for range benchItems {
+			p := points.AppendEmpty()
+			p.SetIntValue(7)
+			tenAttributes(p.Attributes())
+		}
+		return pmetricotlp.NewExportRequestFromMetrics(md)
+	}
+}
+
+func benchIngest(b *testing.B) *tokenReceiver {
+	b.Helper()
+	r, err := newTokenReceiver(testConfig(), receivertest.NewNopSettings(metadata.Type), nowForTests, func() {})
+	require.NoError(b, err)
+	nop := consumertest.NewNop()
+	r.next = consumers{traces: nop, logs: nop, metrics: nop}
+	b.Cleanup(func() { require.NoError(b, r.Shutdown(context.Background())) })
+	return r
+}
+
+// BenchmarkExport is what a request costs behind the servers; "decode only" is
+// the share of pdata in it, which the stock receiver has too.
+func BenchmarkExport(b *testing.B) {
+	for s := range signals {
+		for _, e := range []encoding{inProtobuf, inJSON} {
+			body := protoOf(b, benchRequest(s))
+			if e == inJSON {
+				body = jsonOf(b, benchRequest(s))
+			}
+			r := benchIngest(b)
+			req := request{source: newSource("shop"), signal: s, transport: overHTTP, encoding: e, body: body}
+			b.Run(fmt.Sprintf("%s/%s", s, e), func(b *testing.B) {
+				b.SetBytes(int64(len(body)))
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := r.ingest.export(context.Background(), req); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			b.Run(fmt.Sprintf("%s/%s decode only", s, e), func(b *testing.B) {
+				b.SetBytes(int64(len(body)))
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := r.next.decode(s, e, body); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkHTTP includes the handler and decompression.
+func BenchmarkHTTP(b *testing.B) {
+	events := []byte(strings.Repeat(`{"dt":"2026-11-21T09:30:00Z","level":"info","message":"order paid","context":{"trace_id":"0123456789abcdef0123456789abcdef"}}`+"\n", benchItems))
+	for _, test := range []struct {
+		name, path, contentType, coding string
+		body                            []byte
+	}{
+		{"traces/protobuf", "/v1/traces", protoType, "", protoOf(b, benchRequest(traces))},
+		{"traces/protobuf+gzip", "/v1/traces", protoType, "gzip", protoOf(b, benchRequest(traces))},
+		{"traces/protobuf+zstd", "/v1/traces", protoType, "zstd", protoOf(b, benchRequest(traces))},
+		{"events", "/", jsonType, "", events},
+	} {
+		r := benchIngest(b)
+		handler := &httpHandler{ingest: r.ingest, tokens: r.tokens, bodies: r.bodies}
+		body := test.body
+		if test.coding != "" {
+			body = compress(b, test.coding, body)
+		}
+		b.Run(test.name, func(b *testing.B) {
+			b.SetBytes(int64(len(test.body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, test.path, bytes.NewReader(body))
+				req.Header.Set("Authorization", "Bearer "+shopToken)
+				req.Header.Set("Content-Type", test.contentType)
+				req.Header.Set("Content-Encoding", test.coding)
+				rec := httptest.NewRecorder()
+				handler.ServeHTTP(rec, req)
+				if rec.Code >= 300 {
+					b.Fatal(rec.Code, rec.Body)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,101 @@
+package tokenotlpreceiver
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configgrpc"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
+)
+
+// Config is what the user writes under token_otlp.
+type Config struct {
+	// Protocols are the servers to run: at least one.
+	Protocols Protocols `mapstructure:"protocols"`
+
+	// Sources are those who may send, told apart by their tokens.
+	Sources []Source `mapstructure:"sources"`
+
+	// MaxRequestSizeMiB bounds a request body as it is received, in MiB.
+	MaxRequestSizeMiB int64 `mapstructure:"max_request_size_mib"`
+
+	// MaxUncompressedSizeMiB bounds a request body after decompression, in MiB.
+	MaxUncompressedSizeMiB int64 `mapstructure:"max_uncompressed_size_mib"`
+
+	// MaxDecodedSizeMiB bounds the estimated memory of a decoded request, in MiB.
+	MaxDecodedSizeMiB int64 `mapstructure:"max_decoded_size_mib"`
+
+	// MaxInFlightMiB bounds the bodies held at once over all requests, in MiB.
+	MaxInFlightMiB int64 `mapstructure:"max_in_flight_mib"`
+
+	// MaxAttributeDepth bounds how deep attribute values and log bodies may nest:
+	// 1 is a plain value, 2 an array or map of plain values.
+	MaxAttributeDepth int `mapstructure:"max_attribute_depth"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// Protocols are the servers of the receiver; one that is absent does not run.
+type Protocols struct {
+	// GRPC serves OTLP over gRPC.
+	GRPC configoptional.Optional[configgrpc.ServerConfig] `mapstructure:"grpc"`
+
+	// HTTP serves OTLP and JSON log events over HTTP.
+	HTTP configoptional.Optional[confighttp.ServerConfig] `mapstructure:"http"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// Source is one sender, or a group of them under one name.
+type Source struct {
+	// Name is stamped on what the source sends, as resource attribute spanlake.source.
+	Name string `mapstructure:"name"`
+
+	// Tokens are the bearer tokens of the source. Several let it change its token
+	// without a gap.
+	Tokens []configopaque.String `mapstructure:"tokens"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+const (
+	defaultGRPCEndpoint = "localhost:4317"
+	defaultHTTPEndpoint = "localhost:4318"
+
+	// A sender that takes longer than this to send a request holds memory and a
+	// connection for nothing.
+	defaultReadTimeout       = time.Minute
+	defaultReadHeaderTimeout = 10 * time.Second
+
+	// An SDK has one request under way, a Collector as many as it has consumers.
+	// Each stream holds up to max_request_size_mib before it can be admitted.
+	defaultMaxConcurrentStreams = 100
+)
+
+func createDefaultConfig() component.Config {
+	grpc := configgrpc.NewDefaultServerConfig()
+	grpc.NetAddr.Endpoint = defaultGRPCEndpoint
+	grpc.MaxConcurrentStreams = defaultMaxConcurrentStreams
+
+	http := confighttp.NewDefaultServerConfig()
+	http.NetAddr.Endpoint = defaultHTTPEndpoint
+	http.ReadTimeout = defaultReadTimeout
+	http.ReadHeaderTimeout = defaultReadHeaderTimeout
+
+	return &Config{
+		Protocols: Protocols{
+			GRPC: configoptional.Default(grpc),
+			HTTP: configoptional.Default(http),
+		},
+		MaxRequestSizeMiB:      10,
+		MaxUncompressedSizeMiB: 100,
+		MaxDecodedSizeMiB:      128,
+		MaxInFlightMiB:         256,
+		MaxAttributeDepth:      64,
+	}
+}

@@ -1,0 +1,127 @@
+package tokenotlpreceiver
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/tap"
+
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wireerr"
+)
+
+// services are the OTLP services by signal, as named in opentelemetry-proto.
+var services = [signals]string{
+	traces:  "opentelemetry.proto.collector.trace.v1.TraceService",
+	logs:    "opentelemetry.proto.collector.logs.v1.LogsService",
+	metrics: "opentelemetry.proto.collector.metrics.v1.MetricsService",
+}
+
+// grpcServer answers OTLP/gRPC. It is safe for concurrent use.
+type grpcServer struct {
+	ingest *ingest
+	tokens *tokenTable
+	bodies *body.Reader
+}
+
+// options are those that the contract needs.
+func (g *grpcServer) options() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.InTapHandle(g.tap),
+		grpc.ForceServerCodecV2(emptyCodec{}),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+	}
+}
+
+// register adds the three services. On the wire an Export is unary. It is
+// registered as a stream so that the handler reads the message, in the way that
+// messageStream explains, and not gRPC before the handler is called.
+func (g *grpcServer) register(server *grpc.Server) {
+	for s := range signals {
+		server.RegisterService(&grpc.ServiceDesc{
+			ServiceName: services[s],
+			HandlerType: (*any)(nil),
+			Streams: []grpc.StreamDesc{{
+				StreamName: "Export",
+				Handler: func(_ any, stream grpc.ServerStream) error {
+					return g.export(s, stream)
+				},
+			}},
+		}, g)
+	}
+}
+
+type sourceKey struct{}
+
+// tap sees the headers of a call before a stream is made for it, and refuses
+// those without a valid token.
+func (g *grpcServer) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+	source := g.tokens.authenticate(info.Header["authorization"])
+	if source == nil {
+		g.ingest.telemetry.rejected(ctx, unknown, signalOfMethod(info.FullMethodName), overGRPC, wireerr.Unauthorized)
+		return ctx, wireerr.New(wireerr.Unauthorized, "Unauthorized").GRPC()
+	}
+	return context.WithValue(ctx, sourceKey{}, source), nil
+}
+
+func signalOfMethod(method string) signal {
+	for s := range signals {
+		if method == "/"+services[s]+"/Export" {
+			return s
+		}
+	}
+	return none
+}
+
+// export answers one call.
+func (g *grpcServer) export(s signal, stream grpc.ServerStream) error {
+	ctx := stream.Context()
+	source, ok := ctx.Value(sourceKey{}).(*source)
+	if !ok {
+		source = unknown
+	}
+	if err := g.receive(ctx, s, source); err != nil {
+		refusal := wireerr.From(err)
+		g.ingest.telemetry.rejected(ctx, source, s, overGRPC, refusal.Reason)
+		return refusal.GRPC()
+	}
+	return stream.SendMsg(emptyMessage{})
+}
+
+func (g *grpcServer) receive(ctx context.Context, s signal, source *source) error {
+	switch {
+	case source == unknown:
+		return wireerr.New(wireerr.Unauthorized, "Unauthorized")
+	case !g.ingest.next.has(s):
+		return wireerr.New(wireerr.NotFound, "no pipeline of this receiver takes "+s.String())
+	case g.bodies.Budget.Spent():
+		return body.ErrBusy
+	}
+	b, err := readMessage(ctx, g.bodies)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	return g.ingest.export(ctx, request{source: source, signal: s, transport: overGRPC, encoding: inProtobuf, body: b.Bytes()})
+}
+
+// emptyMessage is the answer to every request that is taken.
+type emptyMessage struct{}
+
+// emptyCodec encodes emptyMessage. Nothing else passes through it.
+type emptyCodec struct{}
+
+func (emptyCodec) Name() string { return "proto" }
+
+func (emptyCodec) Marshal(v any) (mem.BufferSlice, error) {
+	if _, ok := v.(emptyMessage); !ok {
+		return nil, fmt.Errorf("cannot send a %T", v)
+	}
+	return nil, nil
+}
+
+func (emptyCodec) Unmarshal(_ mem.BufferSlice, v any) error {
+	return fmt.Errorf("cannot receive a %T", v)
+}

@@ -1,0 +1,174 @@
+package tokenotlpreceiver
+
+import (
+	"encoding/json"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wireerr"
+)
+
+// eventsPath takes JSON log events.
+const eventsPath = "/"
+
+// maxHeaderBytes bounds the headers of a request: a token and what a browser
+// sends, many times over.
+const maxHeaderBytes = 64 << 10
+
+// httpHandler answers OTLP/HTTP and JSON log events. It is safe for concurrent
+// use.
+type httpHandler struct {
+	ingest *ingest
+	tokens *tokenTable
+	bodies *body.Reader
+}
+
+// exchange is one HTTP request and its answer.
+type exchange struct {
+	*httpHandler
+	w           http.ResponseWriter
+	r           *http.Request
+	contentType string // media type of the request, parameters cut off
+	source      *source
+	signal      signal
+}
+
+// ServeHTTP implements http.Handler. Nothing is told, and none of the body read,
+// before the token is known to be right.
+func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := exchange{httpHandler: h, w: w, r: r, contentType: mediaType(r), source: unknown, signal: signalOf(r.URL.Path)}
+	source := h.tokens.authenticate(r.Header["Authorization"])
+	if source == nil {
+		x.refuse(wireerr.New(wireerr.Unauthorized, "Unauthorized"))
+		return
+	}
+	x.source = source
+	switch {
+	case x.signal == none:
+		x.refuse(wireerr.New(wireerr.NotFound, "no such path: OTLP is taken at /v1/traces, /v1/logs and /v1/metrics, JSON log events at /"))
+	case !h.ingest.next.has(x.signal):
+		x.refuse(wireerr.New(wireerr.NotFound, "no pipeline of this receiver takes "+x.signal.String()))
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		x.refuse(wireerr.New(wireerr.Method, "method "+r.Method+" is not allowed: use POST"))
+	case r.URL.Path == eventsPath:
+		x.events()
+	default:
+		x.export()
+	}
+}
+
+func signalOf(path string) signal {
+	switch path {
+	case "/v1/traces":
+		return traces
+	case "/v1/logs", eventsPath:
+		return logs
+	case "/v1/metrics":
+		return metrics
+	default:
+		return none
+	}
+}
+
+// mediaType returns the Content-Type without its parameters, empty where there
+// is none or it is malformed.
+func mediaType(r *http.Request) string {
+	switch ct := r.Header.Get("Content-Type"); ct {
+	case wireerr.JSON, wireerr.Protobuf:
+		return ct
+	default:
+		mt, _, err := mime.ParseMediaType(ct)
+		if err != nil {
+			return ""
+		}
+		return mt
+	}
+}
+
+// export takes an OTLP export request.
+func (x *exchange) export() {
+	var e encoding
+	switch x.contentType {
+	case wireerr.Protobuf:
+		e = inProtobuf
+	case wireerr.JSON:
+		e = inJSON
+	default:
+		x.refuse(wireerr.New(wireerr.ContentType, "unsupported content type: use "+wireerr.JSON+" or "+wireerr.Protobuf))
+		return
+	}
+	b := x.read()
+	if b == nil {
+		return
+	}
+	defer b.Close()
+	if err := x.ingest.export(x.r.Context(), x.request(b, e)); err != nil {
+		x.refuse(wireerr.From(err))
+		return
+	}
+	if e == inProtobuf {
+		x.answer(http.StatusOK, wireerr.Protobuf, nil) // an empty message
+		return
+	}
+	x.answer(http.StatusOK, wireerr.JSON, emptyObject)
+}
+
+// events takes JSON log events, whatever their content type is said to be.
+func (x *exchange) events() {
+	b := x.read()
+	if b == nil {
+		return
+	}
+	defer b.Close()
+	report, err := x.ingest.events(x.r.Context(), x.request(b, inJSON))
+	if err != nil {
+		x.refuse(wireerr.From(err))
+		return
+	}
+	answer := emptyObject
+	if report.Rejected > 0 {
+		if answer, err = json.Marshal(report); err != nil {
+			answer = emptyObject // numbers and strings always encode
+		}
+	}
+	x.answer(http.StatusAccepted, wireerr.JSON, answer)
+}
+
+var emptyObject = []byte("{}")
+
+// read returns the body, or nil when the request has been refused for it.
+func (x *exchange) read() *body.Body {
+	if x.bodies.Budget.Spent() {
+		x.refuse(wireerr.From(body.ErrBusy))
+		return nil
+	}
+	encodings := x.r.Header.Values("Content-Encoding")
+	b, err := x.bodies.Read(strings.ToLower(strings.Join(encodings, ", ")), x.r.Body, x.r.ContentLength)
+	if err != nil {
+		refusal := wireerr.From(err)
+		if refusal.Reason == wireerr.Encoding {
+			x.w.Header().Set("Accept-Encoding", body.Encodings)
+		}
+		x.refuse(refusal)
+		return nil
+	}
+	return b
+}
+
+func (x *exchange) request(b *body.Body, e encoding) request {
+	return request{source: x.source, signal: x.signal, transport: overHTTP, encoding: e, body: b.Bytes()}
+}
+
+func (x *exchange) refuse(refusal *wireerr.Error) {
+	x.ingest.telemetry.rejected(x.r.Context(), x.source, x.signal, overHTTP, refusal.Reason)
+	refusal.WriteHTTP(x.w, x.contentType)
+}
+
+func (x *exchange) answer(status int, contentType string, content []byte) {
+	x.w.Header().Set("Content-Type", contentType)
+	x.w.WriteHeader(status)
+	_, _ = x.w.Write(content) // the client is gone, then
+}

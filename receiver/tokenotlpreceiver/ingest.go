@@ -1,0 +1,133 @@
+package tokenotlpreceiver
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/logevent"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wireerr"
+)
+
+// encoding is that of an export request.
+type encoding uint8
+
+const (
+	inProtobuf encoding = iota
+	inJSON
+)
+
+func (e encoding) String() string {
+	return [...]string{inProtobuf: "protobuf", inJSON: "json"}[e]
+}
+
+// formatEvents is the format of JSON log events in the receiver's own telemetry.
+const formatEvents = "json_events"
+
+// request is an authenticated request whose body is in memory.
+type request struct {
+	source    *source
+	signal    signal
+	transport transport
+	encoding  encoding
+	body      []byte
+}
+
+// ingest takes requests from the servers to the pipelines. It is safe for
+// concurrent use.
+type ingest struct {
+	next      *consumers
+	obs       [transports]*receiverhelper.ObsReport
+	telemetry telemetry
+	limits    wire.Limits
+	now       func() time.Time
+}
+
+var roots = [signals]wire.Signal{traces: wire.Traces, logs: wire.Logs, metrics: wire.Metrics}
+
+// export takes an OTLP export request. When it returns nil, the pipeline has
+// taken every item.
+func (in *ingest) export(ctx context.Context, r request) error {
+	in.telemetry.received(ctx, r)
+	found, err := in.walk(r)
+	if err != nil {
+		return err
+	}
+	b, err := in.next.decode(r.signal, r.encoding, r.body)
+	if err != nil {
+		return wireerr.New(wireerr.Malformed, err.Error())
+	}
+	if found.Reserved {
+		b.strip()
+	}
+	b.stamp(r.source.name)
+	return in.consume(ctx, r, b, r.encoding.String())
+}
+
+func (in *ingest) walk(r request) (wire.Result, error) {
+	if r.encoding == inJSON {
+		return wire.JSON(r.body, in.limits)
+	}
+	return wire.Proto(roots[r.signal], r.body, in.limits)
+}
+
+// consume hands over a batch that has items; one without is taken as it is.
+func (in *ingest) consume(ctx context.Context, r request, b batch, format string) error {
+	n := b.items()
+	if n == 0 {
+		return nil
+	}
+	err := b.consume(withoutToken(ctx), in.obs[r.transport], format)
+	if err != nil {
+		refusal := wireerr.From(err)
+		in.telemetry.rejectedItems(ctx, r, refusal.Reason, n)
+		return refusal
+	}
+	in.telemetry.accepted(ctx, r, n)
+	return nil
+}
+
+// events takes JSON log events. It returns an error where none of them could be
+// read, or the pipeline did not take them.
+func (in *ingest) events(ctx context.Context, r request) (logevent.Report, error) {
+	in.telemetry.received(ctx, r)
+	data := plog.NewLogs()
+	rl := data.ResourceLogs().AppendEmpty()
+	records := rl.ScopeLogs().AppendEmpty().LogRecords()
+	limits := logevent.Limits{Depth: in.limits.Depth, Decoded: in.limits.Decoded}
+	report, err := logevent.Read(r.body, records, pcommon.NewTimestampFromTime(in.now()), limits)
+	if err != nil {
+		return report, err
+	}
+	if report.Rejected > 0 {
+		in.telemetry.rejectedItems(ctx, r, wireerr.Malformed, report.Rejected)
+		if report.Accepted == 0 {
+			return report, wireerr.New(wireerr.Malformed, "no event could be read: "+report.Message())
+		}
+	}
+	b := logBatch{data: data, next: in.next.logs}
+	b.stamp(r.source.name)
+	return report, in.consume(ctx, r, b, formatEvents)
+}
+
+// withoutToken keeps the token from the pipeline where include_metadata hands
+// on the headers of requests.
+func withoutToken(ctx context.Context) context.Context {
+	info := client.FromContext(ctx)
+	if len(info.Metadata.Get("authorization")) == 0 {
+		return ctx
+	}
+	kept := make(map[string][]string)
+	for key := range info.Metadata.Keys() {
+		if key != "authorization" {
+			kept[key] = info.Metadata.Get(key)
+		}
+	}
+	info.Metadata = client.NewMetadata(kept)
+	return client.NewContext(ctx, info)
+}

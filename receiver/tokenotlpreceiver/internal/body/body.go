@@ -1,0 +1,221 @@
+// Package body reads request bodies into memory: decompressed, and bounded as
+// they came, as they are, and over all requests at once.
+package body
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// Reasons to refuse a body.
+var (
+	// ErrTooLarge is for a body over a size limit, of which no more was read.
+	ErrTooLarge = errors.New("request body too large")
+	// ErrBusy is for a body that would exceed the budget of all bodies.
+	ErrBusy = errors.New("too many requests in flight")
+	// ErrEncoding is for a compression that is not known.
+	ErrEncoding = errors.New("unsupported content encoding")
+	// ErrCorrupt is for a body that cannot be decompressed, or did not come whole.
+	ErrCorrupt = errors.New("unreadable request body")
+)
+
+const (
+	// chunk is how much of the budget a body takes at a time when its length is
+	// not known beforehand.
+	chunk = 64 << 10
+	// maxKept is the largest buffer that is kept for another body.
+	maxKept = 1 << 20
+)
+
+// Reader reads bodies. It is safe for concurrent use.
+type Reader struct {
+	// MaxReceived bounds a body in bytes as it came.
+	MaxReceived int64
+	// MaxPlain bounds a body in bytes after decompression.
+	MaxPlain int64
+	// Budget is shared by all bodies.
+	Budget *Budget
+}
+
+var bodies = sync.Pool{New: func() any { return new(Body) }}
+
+// Body is a body in memory. It holds part of the budget until Close.
+type Body struct {
+	budget   *Budget
+	reserved int64
+	data     []byte
+	probe    [1]byte
+}
+
+// Bytes returns the body. It must not be used after Close.
+func (b *Body) Bytes() []byte { return b.data }
+
+// Close gives memory and budget back. It must be called once.
+func (b *Body) Close() {
+	b.budget.release(b.reserved)
+	b.budget, b.reserved = nil, 0
+	if b.data = b.data[:0]; cap(b.data) > maxKept {
+		b.data = nil
+	}
+	bodies.Put(b)
+}
+
+// Read reads src to its end. encoding is a content coding of RFC 9110 in lower
+// case, empty for none; length is the number of bytes in src, negative where it
+// is not known. A body announced as too long is refused unread.
+func (r *Reader) Read(encoding string, src io.Reader, length int64) (*Body, error) {
+	if length > r.MaxReceived {
+		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, length, r.MaxReceived)
+	}
+	b := bodies.Get().(*Body)
+	b.budget = r.Budget
+	in := &source{src: src, left: r.MaxReceived}
+	err := r.read(b, encoding, in, length)
+	if err != nil {
+		b.Close()
+		return nil, in.explain(err)
+	}
+	return b, nil
+}
+
+func (r *Reader) read(b *Body, encoding string, in *source, length int64) error {
+	if encoding == "" || encoding == "identity" {
+		limit := r.MaxPlain
+		if length >= 0 {
+			limit = length // both servers end the body there
+			if err := b.grow(length, limit); err != nil {
+				return err
+			}
+		}
+		return b.fill(in, limit)
+	}
+	var src io.Reader = in
+	if encoding == "snappy" {
+		// By its registration the block format, but many send frames.
+		buffered := bufio.NewReader(in)
+		if start, _ := buffered.Peek(len(snappyStreamStart)); string(start) != snappyStreamStart {
+			return decodeSnappyBlock(buffered, r.MaxPlain, b)
+		}
+		src, encoding = buffered, "x-snappy-framed"
+	}
+	d, err := newDecoder(encoding, src)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return b.fill(d, r.MaxPlain)
+}
+
+// grow makes room for up to n more bytes, with the budget's leave, and not for
+// more than limit in all.
+func (b *Body) grow(n, limit int64) error {
+	needed := min(int64(len(b.data))+n, limit)
+	room := int64(cap(b.data))
+	if room < needed {
+		room = max(needed, min(2*room, limit))
+	}
+	held := needed
+	if room > maxKept {
+		held = room // else it may be a buffer kept from a larger body
+	}
+	if err := b.hold(held); err != nil {
+		return err
+	}
+	if room > int64(cap(b.data)) {
+		data := make([]byte, len(b.data), room)
+		copy(data, b.data)
+		b.data = data
+	}
+	return nil
+}
+
+// hold takes from the budget what is lacking to n bytes.
+func (b *Body) hold(n int64) error {
+	lacking := n - b.reserved
+	if lacking <= 0 {
+		return nil
+	}
+	if !b.budget.reserve(lacking) {
+		return ErrBusy
+	}
+	b.reserved = n
+	return nil
+}
+
+// fill appends what src holds, limit bytes at most in all.
+func (b *Body) fill(src io.Reader, limit int64) error {
+	for {
+		room := b.data[len(b.data):cap(b.data)]
+		room = room[:min(int64(len(room)), chunk, limit-int64(len(b.data)))]
+		if len(room) == 0 {
+			// The body may be just as long as announced: ask before growing.
+			room = b.probe[:]
+		} else if err := b.grow(int64(len(room)), limit); err != nil {
+			return err
+		}
+		n, err := src.Read(room)
+		if n > 0 && &room[0] == &b.probe[0] {
+			if int64(len(b.data)) >= limit {
+				return fmt.Errorf("%w: over %d bytes when decompressed", ErrTooLarge, limit)
+			}
+			if growErr := b.grow(chunk, limit); growErr != nil {
+				return growErr
+			}
+			b.data = append(b.data, b.probe[0])
+		} else {
+			b.data = b.data[:len(b.data)+n]
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// source is the body as it comes. It remembers why it could not be read on,
+// which decoders tend to hide.
+type source struct {
+	src  io.Reader
+	left int64
+	err  error
+}
+
+// Read stops at the limit, having asked for one byte beyond it.
+func (s *source) Read(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	if int64(len(p)) > s.left+1 {
+		p = p[:s.left+1]
+	}
+	n, err := s.src.Read(p)
+	var tooLarge *http.MaxBytesError
+	switch s.left -= int64(n); {
+	case s.left < 0 || errors.As(err, &tooLarge):
+		s.err = ErrTooLarge
+		return 0, s.err
+	case err != nil && !errors.Is(err, io.EOF):
+		s.err = err
+	}
+	return n, err
+}
+
+// explain turns the error of a decoder into one of this package.
+func (s *source) explain(err error) error {
+	switch {
+	case errors.Is(s.err, ErrTooLarge):
+		return fmt.Errorf("%w: over the limit as received", ErrTooLarge)
+	case s.err != nil:
+		return fmt.Errorf("%w: %w", ErrCorrupt, s.err)
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrBusy), errors.Is(err, ErrEncoding):
+		return err
+	default:
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+}

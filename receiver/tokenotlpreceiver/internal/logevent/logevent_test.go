@@ -1,0 +1,288 @@
+package logevent
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/spanlake/spanlake/internal/attr"
+)
+
+var roomy = Limits{Depth: 8, Decoded: math.MaxInt64}
+
+const observed = pcommon.Timestamp(1_700_000_000_000_000_000)
+
+// read returns the bodies of the records, raw.
+func read(t testing.TB, data string, l Limits) ([]map[string]any, Report, error) {
+	t.Helper()
+	records := plog.NewLogRecordSlice()
+	report, err := Read([]byte(data), records, observed, l)
+	if err != nil {
+		return nil, report, err
+	}
+	bodies := make([]map[string]any, 0, records.Len())
+	for _, record := range records.All() {
+		require.Equal(t, observed, record.ObservedTimestamp())
+		require.Zero(t, record.Timestamp())
+		require.Equal(t, pcommon.ValueTypeMap, record.Body().Type())
+		bodies = append(bodies, record.Body().Map().AsRaw())
+	}
+	return bodies, report, nil
+}
+
+type body = map[string]any
+
+func TestForms(t *testing.T) {
+	for name, test := range map[string]struct {
+		data string
+		want []body
+	}{
+		"one object":             {`{"message":"hello","level":"info"}`, []body{{"message": "hello", "level": "info"}}},
+		"over lines":             {"{\n  \"message\": \"hello\",\n  \"context\": {\n    \"a\": [1, 2]\n  }\n}\n", []body{{"message": "hello", "context": body{"a": []any{int64(1), int64(2)}}}}},
+		"array":                  {`[{"a":1}, {"a":2}]`, []body{{"a": int64(1)}, {"a": int64(2)}}},
+		"one a line":             {"{\"a\":1}\n{\"a\":2}\r\n\n{\"a\":3}", []body{{"a": int64(1)}, {"a": int64(2)}, {"a": int64(3)}}},
+		"one after the other":    {`{"a":1}{"a":2} {"a":3}`, []body{{"a": int64(1)}, {"a": int64(2)}, {"a": int64(3)}}},
+		"an array a line":        {"[{\"a\":1}]\n[{\"a\":2},{\"a\":3}]", []body{{"a": int64(1)}, {"a": int64(2)}, {"a": int64(3)}}},
+		"byte order mark":        {"\xef\xbb\xbf{\"a\":1}", []body{{"a": int64(1)}}},
+		"empty object":           {`{}`, []body{{}}},
+		"empty array":            {` [ ] `, []body{}},
+		"nothing":                {" \n", []body{}},
+		"equal keys":             {`{"a":1,"b":2,"a":3,"a":4}`, []body{{"a": int64(4), "b": int64(2)}}},
+		"equal keys within":      {`{"o":{"a":1,"a":{"b":1,"b":2}}}`, []body{{"o": body{"a": body{"b": int64(2)}}}}},
+		"empty key":              {`{"":1}`, []body{{"": int64(1)}}},
+		"all kinds":              {`{"s":"x","i":-7,"d":1.5,"t":true,"f":false,"n":null,"o":{},"l":[]}`, []body{{"s": "x", "i": int64(-7), "d": 1.5, "t": true, "f": false, "n": nil, "o": body{}, "l": []any{}}}},
+		"exponent is a double":   {`{"a":1e3,"b":1.0,"c":-0.0E-2}`, []body{{"a": 1000.0, "b": 1.0, "c": math.Copysign(0, -1)}}},
+		"64 bits":                {`{"a":9223372036854775807,"b":-9223372036854775808}`, []body{{"a": int64(math.MaxInt64), "b": int64(math.MinInt64)}}},
+		"more than 64 bits":      {`{"a":18446744073709551615,"b":-9223372036854775809}`, []body{{"a": "18446744073709551615", "b": "-9223372036854775809"}}},
+		"beyond a double":        {`{"a":1e999}`, []body{{"a": "1e999"}}},
+		"escapes":                {`{"a":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00","\u0062":1}`, []body{{"a": "\"\\/\b\f\n\r\té😀", "b": int64(1)}}},
+		"half a surrogate pair":  {`{"a":"\ud83dx","b":"\ud83d\u0041","c":"\ude00"}`, []body{{"a": "\uFFFDx", "b": "\uFFFDA", "c": "\uFFFD"}}},
+		"invalid UTF-8":          {"{\"a\xff\":\"b\xc3\"}", []body{{"a\uFFFD": "b\uFFFD"}}},
+		"reserved keys":          {`{"spanlake.source":"x","\u0073panlake.class":{"a":1},"spanlakes":1,"o":{"spanlake.x":1}}`, []body{{"spanlakes": int64(1), "o": body{"spanlake.x": int64(1)}}}},
+		"reserved and equal key": {`{"a":1,"spanlake.a":1,"a":2}`, []body{{"a": int64(2)}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, report, err := read(t, test.data, roomy)
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+			require.Equal(t, Report{Accepted: len(test.want)}, report)
+		})
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for name, test := range map[string]struct {
+		data string
+		want []body
+		bad  []Fault
+	}{
+		"bad line between good": {
+			"{\"a\":1}\n{\"a\":}\n{\"a\":3}",
+			[]body{{"a": int64(1)}, {"a": int64(3)}},
+			[]Fault{{2, "unexpected '}' where a value should be"}},
+		},
+		"line cut off": {
+			"{\"a\":1,\n{\"a\":2}\n",
+			[]body{{"a": int64(2)}},
+			[]Fault{{1, "unexpected '{' where a key should be"}},
+		},
+		"last line cut off":    {"{\"a\":1}\n{\"a\":\"x", []body{{"a": int64(1)}}, []Fault{{2, "unexpected end"}}},
+		"text between":         {"{\"a\":1}\nhello\n{\"a\":2}", []body{{"a": int64(1)}, {"a": int64(2)}}, []Fault{{2, "an event must be a JSON object"}}},
+		"text after":           {"{\"a\":1} x\n{\"a\":2}", []body{{"a": int64(1)}, {"a": int64(2)}}, []Fault{{1, "an event must be a JSON object"}}},
+		"scalars":              {"1\n\"x\"\nnull", []body{}, []Fault{{1, "an event must be a JSON object"}, {2, "an event must be a JSON object"}, {3, "an event must be a JSON object"}}},
+		"elements no objects":  {`[{"a":1},2,"x",[{}]]`, []body{{"a": int64(1)}}, []Fault{{1, "an event must be a JSON object"}, {1, "an event must be a JSON object"}, {1, "an event must be a JSON object"}}},
+		"broken array":         {"[{\"a\":1},\n{\"a\":]\n{\"a\":2}", []body{}, []Fault{{2, "unexpected ']' where a value should be"}}},
+		"broken array a line":  {"[{\"a\":1},2,{]\n[{\"a\":2}]", []body{{"a": int64(2)}}, []Fault{{1, "unexpected ']' where a key should be"}}},
+		"array cut off":        {`[{"a":1},`, []body{}, []Fault{{1, "unexpected end"}}},
+		"array not ended":      {`[{"a":1}`, []body{}, []Fault{{1, "unexpected end"}}},
+		"broken over lines":    {"{\n  \"a\": {\"b\":1},\n  \"c\": tru,\n  \"d\": [\n{\"e\":1}]\n}\n{\"f\":1}\n", []body{{"e": int64(1)}, {"f": int64(1)}}, []Fault{{1, "unexpected 't' where true, false or null should be"}, {5, "an event must be a JSON object"}}},
+		"indented stays whole": {"{\n  \"a\": nul,\n  \"b\": {\"c\":1}\n}\n{\"f\":1}\n", []body{{"f": int64(1)}}, []Fault{{1, "unexpected 'n' where true, false or null should be"}}},
+		"too deep":             {strings.Repeat(`{"a":`, 9) + "1" + strings.Repeat("}", 9) + "\n{\"a\":1}", []body{{"a": int64(1)}}, []Fault{{1, "nests deeper than 8 levels"}}},
+		"control character":    {"{\"a\":\"x\ty\"}", []body{}, []Fault{{1, "control character 0x09 in a string must be escaped"}}},
+		"protobuf":             {"\x0a\x05hello", []body{}, []Fault{{2, "an event must be a JSON object"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, report, err := read(t, test.data, roomy)
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+			require.Equal(t, Report{Accepted: len(test.want), Rejected: len(test.bad), Faults: test.bad}, report)
+		})
+	}
+}
+
+func TestEveryInvalidJSONIsAFault(t *testing.T) {
+	for _, value := range []string{
+		``, `tru`, `nulll`, `01`, `+1`, `.5`, `1.`, `1e`, `1e+`, `-`, `--1`, `0x1`, `NaN`, `Infinity`, `'x'`,
+		`"\x"`, `"\u12"`, `"\u12g4"`, `"\u+123"`, `"\ud83d\u12"`, `"\`, `[1,]`, `[,1]`, `[1 2]`, `{"b":1,}`, `{"b"}`, `{b:1}`, `{"b":1 "c":2}`, `{,}`, "\x00",
+	} {
+		_, report, err := read(t, `{"a":`+value+`}`, roomy)
+		require.NoError(t, err)
+		require.Zero(t, report.Accepted, value)
+		require.NotZero(t, report.Rejected, value)
+	}
+}
+
+func TestFaultsAreBoundedAndCounted(t *testing.T) {
+	_, report, err := read(t, strings.Repeat("x\n", 1000), roomy)
+	require.NoError(t, err)
+	require.Equal(t, 1000, report.Rejected)
+	require.Len(t, report.Faults, maxFaults)
+	require.Equal(t, "line 1: an event must be a JSON object (and 999 more)", report.Message())
+}
+
+func TestDepthIsTheLastLevelThatPasses(t *testing.T) {
+	for _, open := range []string{`{"a":`, `[`} {
+		closed := map[string]string{`{"a":`: `}`, `[`: `]`}[open]
+		for _, depth := range []int{1, 2, 8} {
+			event := func(n int) string {
+				return `{"e":` + strings.Repeat(open, n-1) + `1` + strings.Repeat(closed, n-1) + `}`
+			}
+			_, report, err := read(t, event(depth), Limits{Depth: depth, Decoded: math.MaxInt64})
+			require.NoError(t, err)
+			require.Equal(t, 1, report.Accepted)
+			_, report, err = read(t, event(depth+1), Limits{Depth: depth, Decoded: math.MaxInt64})
+			require.NoError(t, err)
+			require.Equal(t, 1, report.Rejected)
+		}
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	for name, data := range map[string]string{
+		"events":  strings.Repeat("{}", 10_000),
+		"members": `{"a":[` + strings.Repeat("1,", 30_000) + `1]}`,
+		"keys":    `{"a":1` + strings.Repeat(`,"":1`, 30_000) + `}`,
+		"in vain": strings.Repeat("{\"a\":[1,2,3,}\n", 10_000),
+	} {
+		_, _, err := read(t, data, Limits{Depth: 8, Decoded: 1 << 20})
+		require.ErrorIs(t, err, ErrTooLarge, name)
+		_, _, err = read(t, data, Limits{Depth: 8, Decoded: 16 << 20})
+		require.NoError(t, err, name)
+	}
+}
+
+func TestManyKeysTakeLinearTime(t *testing.T) {
+	// Quadratic, this would take minutes.
+	const n = 300_000
+	var sb strings.Builder
+	sb.WriteString(`{"k0":0`)
+	for i := range n {
+		fmt.Fprintf(&sb, `,"k%d":%d`, i, i)
+	}
+	sb.WriteString(`}`)
+	records := plog.NewLogRecordSlice()
+	report, err := Read([]byte(sb.String()), records, observed, roomy)
+	require.NoError(t, err)
+	require.Equal(t, 1, report.Accepted)
+	require.Equal(t, n, records.At(0).Body().Map().Len())
+}
+
+// FuzzRead holds the reader against encoding/json.
+func FuzzRead(f *testing.F) {
+	for _, seed := range []string{
+		`{"a":1}`, "{\"a\":1}\n{\"b\":[1,2.5,\"x\",null,true,{}]}\nbad\n", `[{"a":"\u00e9\ud83d\ude00"},1]`, "{\n \"a\": {\n  \"b\": 1e9\n }\n}",
+		`{"a":18446744073709551616,"a":-0}`, "\xef\xbb\xbf{}", `{"spanlake.source":"x"}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data string) {
+		records := plog.NewLogRecordSlice()
+		report, err := Read([]byte(data), records, observed, Limits{Depth: 200, Decoded: math.MaxInt64})
+		require.NoError(t, err)
+		require.Equal(t, records.Len(), report.Accepted)
+		lines := strings.Count(data, "\n") + 1
+		for _, fault := range report.Faults {
+			require.Positive(t, fault.Line)
+			require.LessOrEqual(t, fault.Line, lines)
+		}
+		for _, record := range records.All() {
+			checkUTF8(t, record.Body())
+		}
+		var want map[string]any
+		if !utf8.ValidString(data) || json.Unmarshal([]byte(data), &want) != nil || want == nil {
+			return
+		}
+		require.Equal(t, 1, report.Accepted, "valid JSON: %v", report)
+		require.Zero(t, report.Rejected)
+		for key := range want {
+			if attr.Reserved(key) {
+				delete(want, key)
+			}
+		}
+		requireEqualJSON(t, want, records.At(0).Body().Map().AsRaw())
+	})
+}
+
+func checkUTF8(t *testing.T, v pcommon.Value) {
+	t.Helper()
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		require.True(t, utf8.ValidString(v.Str()))
+	case pcommon.ValueTypeMap:
+		for k, child := range v.Map().All() {
+			require.True(t, utf8.ValidString(k))
+			checkUTF8(t, child)
+		}
+	case pcommon.ValueTypeSlice:
+		for _, child := range v.Slice().All() {
+			checkUTF8(t, child)
+		}
+	default:
+	}
+}
+
+// requireEqualJSON compares by value: encoding/json reads every number as a
+// double.
+func requireEqualJSON(t *testing.T, want, got any) {
+	t.Helper()
+	switch want := want.(type) {
+	case map[string]any:
+		got := got.(map[string]any)
+		require.Len(t, got, len(want))
+		for k := range want {
+			require.Contains(t, got, k)
+			requireEqualJSON(t, want[k], got[k])
+		}
+	case []any:
+		got := got.([]any)
+		require.Len(t, got, len(want))
+		for i := range want {
+			requireEqualJSON(t, want[i], got[i])
+		}
+	case float64:
+		switch got := got.(type) {
+		case int64:
+			require.InDelta(t, want, float64(got), 0)
+		case float64:
+			require.InDelta(t, want, got, 0)
+		case string:
+			var f float64
+			require.NoError(t, json.Unmarshal([]byte(got), &f))
+			require.InDelta(t, want, f, 0)
+		default:
+			require.Fail(t, "no number", "%T", got)
+		}
+	default:
+		require.Equal(t, want, got)
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	line := `{"dt":"2026-11-21T09:30:00.123Z","level":"info","message":"order 4711 paid","context":{"trace_id":"0123456789abcdef0123456789abcdef","user":{"id":42,"plan":"pro"}},"duration":12.5}` + "\n"
+	data := []byte(strings.Repeat(line, 500))
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		records := plog.NewLogRecordSlice()
+		if report, err := Read(data, records, observed, roomy); err != nil || report.Accepted != 500 {
+			b.Fatal(report, err)
+		}
+	}
+}

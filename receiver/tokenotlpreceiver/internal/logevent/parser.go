@@ -1,0 +1,241 @@
+package logevent
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/xpdata"
+
+	"github.com/spanlake/spanlake/internal/attr"
+)
+
+// parser reads JSON by RFC 8259 into pdata values. It recurses once for each
+// level of nesting, and maxDepth bounds the levels.
+type parser struct {
+	data     []byte
+	pos      int
+	left     int64 // of the decoded size
+	maxDepth int
+	scratch  []byte // of strings with escapes
+}
+
+// usualMembers is room for the members of most objects.
+const usualMembers = 8
+
+var errEnd = errors.New("unexpected end")
+
+func (p *parser) unexpected(want string) error {
+	if p.pos >= len(p.data) {
+		return errEnd
+	}
+	return fmt.Errorf("unexpected %q where %s should be", p.data[p.pos], want)
+}
+
+func (p *parser) spend(n int64) error {
+	if p.left -= n; p.left < 0 {
+		return ErrTooLarge
+	}
+	return nil
+}
+
+func (p *parser) skipSpace() {
+	for p.pos < len(p.data) {
+		switch p.data[p.pos] {
+		case ' ', '\t', '\n', '\r':
+			p.pos++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) accept(c byte) bool {
+	if p.pos < len(p.data) && p.data[p.pos] == c {
+		p.pos++
+		return true
+	}
+	return false
+}
+
+// value reads the value at the current position into dst; depth is its level.
+func (p *parser) value(dst pcommon.Value, depth int) error {
+	if p.pos >= len(p.data) {
+		return errEnd
+	}
+	switch c := p.data[p.pos]; c {
+	case '{':
+		return p.object(dst.SetEmptyMap(), depth)
+	case '[':
+		return p.list(dst.SetEmptySlice(), depth)
+	case '"':
+		s, err := p.string()
+		dst.SetStr(s)
+		return err
+	case 't':
+		dst.SetBool(true)
+		return p.literal("true")
+	case 'f':
+		dst.SetBool(false)
+		return p.literal("false")
+	case 'n':
+		return p.literal("null")
+	default:
+		if c == '-' || '0' <= c && c <= '9' {
+			return p.number(dst)
+		}
+		return p.unexpected("a value")
+	}
+}
+
+func (p *parser) enter(depth int) error {
+	if depth > p.maxDepth {
+		return fmt.Errorf("nests deeper than %d levels", p.maxDepth)
+	}
+	p.pos++
+	return nil
+}
+
+func (p *parser) list(dst pcommon.Slice, depth int) error {
+	if err := p.enter(depth); err != nil {
+		return err
+	}
+	p.skipSpace()
+	if p.accept(']') {
+		return nil
+	}
+	for {
+		p.skipSpace()
+		if err := p.spend(valueCost); err != nil {
+			return err
+		}
+		if err := p.value(dst.AppendEmpty(), depth+1); err != nil {
+			return err
+		}
+		p.skipSpace()
+		switch {
+		case p.accept(','):
+		case p.accept(']'):
+			return nil
+		default:
+			return p.unexpected("a comma or a bracket")
+		}
+	}
+}
+
+// object reads an object. At the top of an event, where keys become columns,
+// those reserved to Spanlake are left out.
+func (p *parser) object(dst pcommon.Map, depth int) error {
+	if err := p.enter(depth); err != nil {
+		return err
+	}
+	var (
+		members xpdata.MapBuilder
+		keys    keySet
+	)
+	p.skipSpace()
+	if p.accept('}') {
+		return nil
+	}
+	for {
+		p.skipSpace()
+		if p.pos >= len(p.data) || p.data[p.pos] != '"' {
+			return p.unexpected("a key")
+		}
+		key, err := p.string()
+		if err != nil {
+			return err
+		}
+		p.skipSpace()
+		if !p.accept(':') {
+			return p.unexpected("a colon")
+		}
+		p.skipSpace()
+		if err := p.spend(valueCost); err != nil {
+			return err
+		}
+		var member pcommon.Value
+		if depth == 1 && attr.Reserved(key) {
+			member = pcommon.NewValueEmpty() // read and forgotten
+		} else {
+			if keys.len() == 0 {
+				if err := p.spend(objectCost); err != nil {
+					return err
+				}
+				members.EnsureCapacity(usualMembers)
+			}
+			keys.add(key)
+			member = members.AppendEmpty(key)
+		}
+		if err := p.value(member, depth+1); err != nil {
+			return err
+		}
+		p.skipSpace()
+		switch {
+		case p.accept(','):
+		case p.accept('}'):
+			members.UnsafeIntoMap(dst)
+			keys.removeSuperseded(dst)
+			return nil
+		default:
+			return p.unexpected("a comma or a brace")
+		}
+	}
+}
+
+func (p *parser) literal(want string) error {
+	if len(p.data)-p.pos < len(want) || string(p.data[p.pos:p.pos+len(want)]) != want {
+		return p.unexpected("true, false or null")
+	}
+	p.pos += len(want)
+	return nil
+}
+
+func (p *parser) number(dst pcommon.Value) error {
+	start := p.pos
+	p.accept('-')
+	switch {
+	case p.accept('0'):
+	case p.digits():
+	default:
+		return p.unexpected("a digit")
+	}
+	integer := true
+	if p.accept('.') {
+		integer = false
+		if !p.digits() {
+			return p.unexpected("a digit")
+		}
+	}
+	if p.accept('e') || p.accept('E') {
+		integer = false
+		if !p.accept('+') {
+			p.accept('-')
+		}
+		if !p.digits() {
+			return p.unexpected("a digit")
+		}
+	}
+	text := p.data[start:p.pos]
+	if integer {
+		if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+			dst.SetInt(i)
+			return nil
+		}
+	} else if f, err := strconv.ParseFloat(string(text), 64); err == nil {
+		dst.SetDouble(f)
+		return nil
+	}
+	dst.SetStr(string(text))
+	return nil
+}
+
+// digits reports whether there was one at least.
+func (p *parser) digits() bool {
+	start := p.pos
+	for p.pos < len(p.data) && '0' <= p.data[p.pos] && p.data[p.pos] <= '9' {
+		p.pos++
+	}
+	return p.pos > start
+}

@@ -1,0 +1,167 @@
+package wire
+
+import "github.com/spanlake/spanlake/internal/attr"
+
+// Wire types of https://protobuf.dev/programming-guides/encoding.
+const (
+	wireVarint = 0
+	wireI64    = 1
+	wireLen    = 2
+	wireI32    = 5
+)
+
+// keyValueKey is the field number of the key in a KeyValue.
+const keyValueKey = 1
+
+// Proto walks a protobuf export request. It refuses every message pdata would
+// refuse for its framing, and groups, which no OTLP message has: pdata loses
+// its place in them.
+func Proto(s Signal, buf []byte, l Limits) (Result, error) {
+	w := protoWalk{left: l.Decoded - int64(len(buf)), maxDepth: l.Depth}
+	if w.left < 0 {
+		return Result{}, ErrTooLarge
+	}
+	if err := w.message(buf, roots[s], 0); err != nil {
+		return Result{}, err
+	}
+	if w.left < 0 {
+		return Result{}, ErrTooLarge
+	}
+	return Result{Decoded: l.Decoded - w.left, Reserved: w.reserved}, nil
+}
+
+type protoWalk struct {
+	left     int64 // of the decoded size
+	maxDepth int
+	reserved bool
+}
+
+// message walks one message; depth is the number of arrays and maps around it.
+// It recurses once for each level, and Limits.Depth bounds the levels.
+func (w *protoWalk) message(buf []byte, n node, depth int) error {
+	if n == arrayValue || n == keyValueList {
+		if depth++; depth >= w.maxDepth {
+			return ErrTooDeep
+		}
+	}
+	for pos := 0; pos < len(buf); {
+		var tag uint64
+		if b := buf[pos]; b < 0x80 {
+			tag, pos = uint64(b), pos+1
+		} else if tag, pos = varint(buf, pos); pos < 0 {
+			return ErrMalformed
+		}
+		// pdata cuts field numbers to 32 bits: a field it recognises by its low
+		// bits must be walked as that field.
+		field := int32(tag >> 3) //nolint:gosec // the overflow is the point
+		if field <= 0 {
+			return ErrMalformed
+		}
+		switch tag & 7 {
+		case wireVarint:
+			if _, pos = varint(buf, pos); pos < 0 {
+				return ErrMalformed
+			}
+			if child(n, field) == packedNumbers {
+				w.left -= numberCost
+			}
+		case wireI64:
+			pos += 8
+		case wireI32:
+			pos += 4
+		case wireLen:
+			var length uint64
+			if pos < len(buf) && buf[pos] < 0x80 {
+				length, pos = uint64(buf[pos]), pos+1
+			} else if length, pos = varint(buf, pos); pos < 0 {
+				return ErrMalformed
+			}
+			if length > uint64(len(buf)-pos) {
+				return ErrMalformed
+			}
+			end := pos + int(length)
+			if err := w.field(buf[pos:end], n, field, depth); err != nil {
+				return err
+			}
+			pos = end
+		default:
+			return ErrMalformed
+		}
+		if pos > len(buf) {
+			return ErrMalformed
+		}
+	}
+	return nil
+}
+
+func (w *protoWalk) field(val []byte, parent node, field int32, depth int) error {
+	n := child(parent, field)
+	switch n {
+	case skip:
+		if parent == keyValue && field == keyValueKey && hasPrefix(val) {
+			w.reserved = true
+		}
+		return nil
+	case packedNumbers:
+		w.left -= int64(len(val)) * numberCost
+	default:
+		w.left -= cost[n]
+	}
+	if w.left < 0 {
+		return ErrTooLarge
+	}
+	if n <= plain {
+		return nil
+	}
+	if n == keyValue && w.plainAttribute(val) {
+		return nil
+	}
+	return w.message(val, n, depth)
+}
+
+// plainAttribute walks a KeyValue of a short key and a short string, in that
+// order and nothing else. Most attributes are of this form, and most of a
+// request is attributes.
+func (w *protoWalk) plainAttribute(val []byte) bool {
+	const (
+		keyTag    = keyValueKey<<3 | wireLen
+		valueTag  = 2<<3 | wireLen
+		stringTag = 1<<3 | wireLen
+	)
+	if len(val) < 2 || val[0] != keyTag || val[1] >= 0x80 {
+		return false
+	}
+	keyEnd := 2 + int(val[1])
+	if len(val) < keyEnd+4 {
+		return false
+	}
+	rest := val[keyEnd:]
+	if rest[0] != valueTag || rest[1] >= 0x80 || int(rest[1]) != len(rest)-2 ||
+		rest[2] != stringTag || rest[3] >= 0x80 || int(rest[3]) != len(rest)-4 {
+		return false
+	}
+	w.left -= cost[anyValue]
+	if hasPrefix(val[2:keyEnd]) {
+		w.reserved = true
+	}
+	return true
+}
+
+// varint reads a varint at pos as pdata does, bits beyond 64 dropped, and
+// returns the position after it, negative when there is none.
+func varint(buf []byte, pos int) (uint64, int) {
+	var v uint64
+	for shift := uint(0); shift < 64 && pos < len(buf); shift += 7 {
+		b := buf[pos]
+		pos++
+		v |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			return v, pos
+		}
+	}
+	return 0, -1
+}
+
+func hasPrefix(key []byte) bool {
+	return len(key) >= len(attr.Prefix) && string(key[:len(attr.Prefix)]) == attr.Prefix
+}

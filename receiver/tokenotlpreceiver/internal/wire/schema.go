@@ -1,0 +1,145 @@
+package wire
+
+// node is a kind of message, as far as the walk tells them apart.
+type node uint8
+
+const (
+	skip node = iota // a field that holds nothing of interest
+	// Kinds without fields of interest.
+	listString
+	packedNumbers
+	plain // a message of scalars: Status, ValueAtQuantile
+	// Kinds whose fields are in schema.
+	tracesRequest
+	resourceSpans
+	scopeSpans
+	span
+	event
+	link
+	logsRequest
+	resourceLogs
+	scopeLogs
+	logRecord
+	metricsRequest
+	resourceMetrics
+	scopeMetrics
+	metric
+	numberData
+	histogramData
+	exponentialData
+	summaryData
+	numberPoint
+	histogramPoint
+	exponentialPoint
+	buckets
+	summaryPoint
+	exemplar
+	resource
+	entityRef
+	scope
+	keyValue
+	anyValue
+	arrayValue
+	keyValueList
+	nodes
+)
+
+// cost is the memory in bytes that pdata spends on one message of a kind apart
+// from its strings and children: the struct rounded up to its size class, its
+// slot in the parent's slice, and a share of that slice's unused capacity.
+// TestEstimateFollowsDecodedMemory holds it against the decoder.
+var cost = [nodes]int64{
+	listString:       24,
+	plain:            32,
+	resourceSpans:    160,
+	scopeSpans:       144,
+	span:             240,
+	event:            80,
+	link:             112,
+	resourceLogs:     160,
+	scopeLogs:        144,
+	logRecord:        152,
+	resourceMetrics:  160,
+	scopeMetrics:     144,
+	metric:           128,
+	numberData:       48,
+	histogramData:    48,
+	exponentialData:  48,
+	summaryData:      32,
+	numberPoint:      112,
+	histogramPoint:   192,
+	exponentialPoint: 256,
+	summaryPoint:     128,
+	exemplar:         112,
+	entityRef:        96,
+	keyValue:         56,
+	anyValue:         40,
+	arrayValue:       32,
+	keyValueList:     32,
+}
+
+// numberCost is the memory in bytes of one number of a list that takes a single
+// byte on the wire, with a share of the list's unused capacity.
+const numberCost = 10
+
+// maxField is the largest field number in schema; deprecatedScopes alone is beyond.
+const maxField = 16
+
+// deprecatedScopes is the field number under which pdata still accepts the
+// scopes of a resource from senders older than OTLP 0.15.
+const deprecatedScopes = 1000
+
+// schema maps the field numbers of opentelemetry/proto to the kinds behind them.
+var schema = [nodes][maxField + 1]node{
+	tracesRequest:    {1: resourceSpans},
+	resourceSpans:    {1: resource, 2: scopeSpans},
+	scopeSpans:       {1: scope, 2: span},
+	span:             {9: keyValue, 11: event, 13: link, 15: plain},
+	event:            {3: keyValue},
+	link:             {4: keyValue},
+	logsRequest:      {1: resourceLogs},
+	resourceLogs:     {1: resource, 2: scopeLogs},
+	scopeLogs:        {1: scope, 2: logRecord},
+	logRecord:        {5: anyValue, 6: keyValue},
+	metricsRequest:   {1: resourceMetrics},
+	resourceMetrics:  {1: resource, 2: scopeMetrics},
+	scopeMetrics:     {1: scope, 2: metric},
+	metric:           {5: numberData, 7: numberData, 9: histogramData, 10: exponentialData, 11: summaryData, 12: keyValue},
+	numberData:       {1: numberPoint},
+	histogramData:    {1: histogramPoint},
+	exponentialData:  {1: exponentialPoint},
+	summaryData:      {1: summaryPoint},
+	numberPoint:      {5: exemplar, 7: keyValue},
+	histogramPoint:   {8: exemplar, 9: keyValue},
+	exponentialPoint: {1: keyValue, 8: buckets, 9: buckets, 11: exemplar},
+	buckets:          {2: packedNumbers},
+	summaryPoint:     {6: plain, 7: keyValue},
+	exemplar:         {7: keyValue},
+	resource:         {1: keyValue, 3: entityRef},
+	entityRef:        {3: listString, 4: listString},
+	scope:            {3: keyValue},
+	keyValue:         {2: anyValue},
+	anyValue:         {5: arrayValue, 6: keyValueList},
+	arrayValue:       {1: anyValue},
+	keyValueList:     {1: keyValue},
+}
+
+// deprecated is what field deprecatedScopes holds in a message of a kind.
+var deprecated = [nodes]node{
+	resourceSpans:   scopeSpans,
+	resourceLogs:    scopeLogs,
+	resourceMetrics: scopeMetrics,
+}
+
+var roots = [...]node{Traces: tracesRequest, Logs: logsRequest, Metrics: metricsRequest}
+
+func child(n node, field int32) node {
+	switch {
+	case field <= maxField:
+		return schema[n][field]
+	case field == deprecatedScopes:
+		return deprecated[n]
+	default:
+		return skip
+	}
+}
