@@ -1,0 +1,246 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNodeSDK(t *testing.T) {
+	modules := nodeModules(t)
+	c := startCollector(t, t.TempDir())
+	for _, protocol := range []string{"http/json", "http/protobuf", "grpc"} {
+		t.Run(strings.ReplaceAll(protocol, "/", "_"), func(t *testing.T) {
+			endpoint, service := c.ports.http, "node-"+protocol
+			if protocol == "grpc" {
+				endpoint = c.ports.grpc
+			}
+			program := exec.CommandContext(t.Context(), "node", filepath.Join("testdata", "node", "shop.js"))
+			program.Env = append(os.Environ(),
+				"NODE_PATH="+modules,
+				"OTEL_SERVICE_NAME="+service,
+				"OTEL_EXPORTER_OTLP_PROTOCOL="+protocol,
+				"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+endpoint,
+				"OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer%20"+token,
+			)
+			var stderr bytes.Buffer
+			program.Stderr = &stderr
+			out, err := program.Output()
+			require.NoError(t, err, stderr.String())
+
+			var ended struct {
+				Spans []nodeSpan
+				Logs  []nodeLog
+			}
+			decoder := json.NewDecoder(bytes.NewReader(out))
+			decoder.UseNumber()
+			require.NoError(t, decoder.Decode(&ended))
+			require.Len(t, ended.Spans, 8, "two visits, each with a client, a server and a manual span")
+			require.Len(t, ended.Logs, 5)
+
+			var spans []span
+			for _, s := range ended.Spans {
+				spans = append(spans, s.span(t))
+			}
+			for _, r := range requireSpans(t, c.lake(), spans) {
+				require.Equal(t, service, r["service_name"])
+			}
+			var logs []logRecord
+			for _, l := range ended.Logs {
+				logs = append(logs, l.logRecord(t))
+			}
+			requireLogs(t, c.lake(), service, logs)
+
+			failed := mustQuery(t, c.lake(), `
+				select s.name, (e.attributes->>'$."exception.type"') as type, s.class, l.severity_text
+				from (select *, unnest(events) as e from spans) s join logs l using (trace_id, span_id)
+				where e.name = 'exception' and s.service_name = `+literals([]string{service}))
+			require.Equal(t, []row{{"name": "reserve", "type": "TypeError", "class": "errors", "severity_text": "WARN"}}, failed)
+		})
+	}
+
+	// The SDK's metrics took the way that leads to Prometheus.
+	require.Contains(t, get(t, c.ports.prometheus, "/metrics"), "http_server_request_duration")
+}
+
+// nodeSpan is what shop.js prints of a span.
+type nodeSpan struct {
+	TraceID, SpanID, Parent, Name string
+	Kind                          int64
+	Start, End                    string
+	Status                        struct {
+		Code    int64
+		Message string
+	}
+	Attributes, Resource map[string]any
+	Events               []struct {
+		Time, Name string
+		Attributes map[string]any
+	}
+	Links []struct {
+		TraceID, SpanID string
+		Attributes      map[string]any
+	}
+	Scope scope
+}
+
+func (n *nodeSpan) span(t *testing.T) span {
+	t.Helper()
+	start, end := nanoseconds(t, n.Start), nanoseconds(t, n.End)
+	s := span{
+		TraceID: n.TraceID, SpanID: n.SpanID, Parent: n.Parent, Name: n.Name,
+		Kind:  n.Kind + 1, // the API counts from INTERNAL, OTLP from UNSPECIFIED
+		Start: start, Duration: end - start,
+		Status: n.Status.Code, StatusMessage: n.Status.Message,
+		Attributes: javaScript(t, n.Attributes), Resource: javaScript(t, n.Resource), Scope: n.Scope,
+	}
+	s.Scope.Attributes = map[string]any{}
+	for _, e := range n.Events {
+		s.Events = append(s.Events, event{Time: nanoseconds(t, e.Time), Name: e.Name, Attributes: javaScript(t, e.Attributes)})
+	}
+	for _, l := range n.Links {
+		s.Links = append(s.Links, link{TraceID: l.TraceID, SpanID: l.SpanID, Attributes: javaScript(t, l.Attributes)})
+	}
+	return s
+}
+
+// nodeLog is what shop.js prints of a log record.
+type nodeLog struct {
+	Time, Observed             string
+	Severity                   int64
+	SeverityText               string
+	Body                       any
+	EventName, TraceID, SpanID string
+	Attributes, Resource       map[string]any
+	Scope                      scope
+}
+
+func (n *nodeLog) logRecord(t *testing.T) logRecord {
+	t.Helper()
+	l := logRecord{
+		Time: nanoseconds(t, n.Time), Observed: nanoseconds(t, n.Observed),
+		Severity: n.Severity, SeverityText: n.SeverityText, Body: typed(t, n.Body), EventName: n.EventName,
+		TraceID: n.TraceID, SpanID: n.SpanID,
+		Attributes: javaScript(t, n.Attributes), Resource: javaScript(t, n.Resource), Scope: n.Scope,
+	}
+	l.Scope.Attributes = map[string]any{}
+	return l
+}
+
+// javaScript types attributes as the SDK does: a whole number is an integer.
+func javaScript(t *testing.T, attributes map[string]any) map[string]any {
+	t.Helper()
+	values, isMap := typed(t, attributes).(map[string]any)
+	require.True(t, isMap)
+	return values
+}
+
+func nanoseconds(t *testing.T, text string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(text, 10, 64)
+	require.NoError(t, err)
+	return n
+}
+
+func get(t *testing.T, endpoint, path string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+endpoint+path, http.NoBody)
+	require.NoError(t, err)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// nodeModules is a directory with the packages that the lock file names. It is
+// filled once for each lock file and kept in the user's cache.
+func nodeModules(t *testing.T) string {
+	t.Helper()
+	for _, program := range []string{"node", "npm"} {
+		requireProgram(t, program, "nodejs (Node.js 18.19 or newer, with npm)")
+	}
+	source := filepath.Join("testdata", "node")
+	lock, err := os.ReadFile(filepath.Join(source, "package-lock.json"))
+	require.NoError(t, err)
+	hash := sha256.Sum256(lock)
+
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	cache = filepath.Join(cache, "spanlake")
+	require.NoError(t, os.MkdirAll(cache, 0o750))
+	installed := filepath.Join(cache, "e2e-node-"+hex.EncodeToString(hash[:8]))
+	modules := filepath.Join(installed, "node_modules")
+	if _, err := os.Stat(modules); err == nil {
+		return modules
+	}
+
+	// Under another name until it is whole, so that an interrupted install is
+	// not taken for a finished one.
+	unfinished := fmt.Sprintf("%s.%d.tmp", installed, os.Getpid())
+	require.NoError(t, os.Mkdir(unfinished, 0o750))
+	defer os.RemoveAll(unfinished)
+	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
+		data, err := os.ReadFile(filepath.Join(source, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(unfinished, name), data, 0o600))
+	}
+	npm := exec.CommandContext(t.Context(), "npm", "ci")
+	npm.Dir = unfinished
+	out, err := npm.CombinedOutput()
+	require.NoError(t, err, "npm ci:\n%s", out)
+	if err := os.Rename(unfinished, installed); err != nil {
+		require.DirExists(t, modules, "%v, and no other process has installed it", err)
+	}
+	return modules
+}
+
+// requireProgram skips the test where a program is not installed, and fails it
+// in CI, where nothing may be skipped.
+func requireProgram(t *testing.T, program, from string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not installed: install %s", program, from)
+	}
+	t.Skipf("%s is not installed: install %s to run this test", program, from)
+}
+
+// The lock file pins contents by hash and leaves the registry to npm's own
+// configuration.
+func TestTheNodeLockFileNamesNoRegistry(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "node", "package-lock.json"))
+	require.NoError(t, err)
+	var lock struct {
+		Packages map[string]struct {
+			Resolved, Integrity string
+		}
+	}
+	require.NoError(t, json.Unmarshal(data, &lock))
+	require.NotEmpty(t, lock.Packages)
+	for name, p := range lock.Packages {
+		require.Empty(t, p.Resolved, name)
+		if name != "" {
+			require.NotEmpty(t, p.Integrity, name)
+		}
+	}
+}
