@@ -3,6 +3,7 @@ package columnarexporter
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -78,7 +79,7 @@ func (s *store) next() (*segment, bool) {
 // large for what it held.
 func (s *store) done(stored *segment) {
 	s.mu.Lock()
-	s.pending = s.pending[1:]
+	s.pending = slices.Delete(s.pending, 0, 1) // and keeps no reference
 	s.mu.Unlock()
 	if !stored.reset() {
 		return
@@ -122,12 +123,17 @@ func (s *store) persist(ctx context.Context, seg *segment) bool {
 	return true
 }
 
-// remove gives a committed segment's space back. A failure costs only space:
-// the next start finds it committed and removes it.
+// remove gives a committed segment's space back, and that of those before it
+// for which this failed. A failure costs only space: the next segment, or the
+// next start, tries again.
 func (s *store) remove(number uint64) {
-	if err := s.log.Remove(number); err != nil {
-		s.logger.Warn("a stored segment could not be removed from the log", zap.Uint64("segment", number), zap.Error(err))
-	}
+	s.stored = slices.DeleteFunc(append(s.stored, number), func(n uint64) bool {
+		err := s.log.Remove(n)
+		if err != nil {
+			s.logger.Warn("a stored segment could not be removed from the log", zap.Uint64("segment", n), zap.Error(err))
+		}
+		return err == nil
+	})
 }
 
 // untilDone repeats what until it succeeds or ctx ends.

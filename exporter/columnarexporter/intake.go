@@ -38,7 +38,7 @@ func (s *store) consumeTraces(ctx context.Context, td ptrace.Traces) error {
 		return consumererror.NewPermanent(err)
 	}
 	return s.consume(ctx, request{
-		kind: kindTraces, batch: batchOfTraces(td), data: data, rows: td.SpanCount(),
+		kind: kindTraces, batch: batchOf(td), data: data, rows: td.SpanCount(),
 		append: func(to *segment) v1.Stats { return to.appendTraces(td, s.retention) },
 	})
 }
@@ -49,7 +49,7 @@ func (s *store) consumeLogs(ctx context.Context, ld plog.Logs) error {
 		return consumererror.NewPermanent(err)
 	}
 	return s.consume(ctx, request{
-		kind: kindLogs, batch: batchOfLogs(ld), data: data, rows: ld.LogRecordCount(),
+		kind: kindLogs, data: data, rows: ld.LogRecordCount(),
 		append: func(to *segment) v1.Stats { return to.appendLogs(ld, s.retention) },
 	})
 }
@@ -62,7 +62,9 @@ func (s *store) consume(ctx context.Context, r request) error {
 	}
 	position, repeated, err := s.admit(ctx, r)
 	if err == nil && position != (wal.Position{}) {
-		err = s.log.Sync(ctx, position)
+		// A record in the log is stored; to refuse it, because the sender has lost
+		// its patience, would have it sent and stored again.
+		err = s.log.Sync(context.WithoutCancel(ctx), position)
 	}
 	switch {
 	case err != nil:
@@ -85,6 +87,9 @@ func (s *store) admit(ctx context.Context, r request) (wal.Position, bool, error
 	defer s.mu.Unlock()
 	if s.state != running {
 		return wal.Position{}, false, errNotRunning
+	}
+	if err := ctx.Err(); err != nil {
+		return wal.Position{}, false, err // while it waited for its turn
 	}
 	if r.batch != "" {
 		if position, ok := s.seen(r.batch); ok {
@@ -134,7 +139,8 @@ func (s *store) seen(batch string) (wal.Position, bool) {
 
 // full reports whether the active segment takes no more rows. mu is held.
 func (s *store) full() bool {
-	return s.active.rows() >= s.cfg.Flush.MaxRows || s.active.bytes() >= segmentBytes
+	return s.active.rows() >= s.cfg.Flush.MaxRows || s.active.bytes() >= segmentBytes ||
+		len(s.active.batches) >= segmentBatches
 }
 
 // seal hands the active segment to drain and begins the next. mu is held.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanlake/spanlake/internal/attr"
@@ -71,23 +70,13 @@ func splitRecord(b []byte) (record, error) {
 	return record{kind: k, batch: rest[:n], request: rest[n:]}, nil
 }
 
-// batchOfTraces is the identity of a hand-over, or empty. It counts only where
-// all resources have the same one: batches that were joined on the way cannot
-// be told apart any more.
-func batchOfTraces(td ptrace.Traces) string {
-	rss := td.ResourceSpans()
-	return commonBatch(rss.Len(), func(i int) pcommon.Resource { return rss.At(i).Resource() })
-}
-
-func batchOfLogs(ld plog.Logs) string {
-	rls := ld.ResourceLogs()
-	return commonBatch(rls.Len(), func(i int) pcommon.Resource { return rls.At(i).Resource() })
-}
-
-func commonBatch(n int, resource func(int) pcommon.Resource) string {
+// batchOf is the identity of a hand-over from the sampler, or empty. It counts
+// only where all resources have the same one: batches that were joined on the
+// way cannot be told apart any more. Logs have no sampler, and so none.
+func batchOf(td ptrace.Traces) string {
 	common := ""
-	for i := range n {
-		v, ok := resource(i).Attributes().Get(attr.Batch)
+	for _, rs := range td.ResourceSpans().All() {
+		v, ok := rs.Resource().Attributes().Get(attr.Batch)
 		if !ok || v.Type() != pcommon.ValueTypeStr {
 			return ""
 		}

@@ -70,7 +70,7 @@ func TestBatchCountsOnlyWhereAllResourcesHaveIt(t *testing.T) {
 					r.Attributes().PutStr(attr.Batch, b)
 				}
 			}
-			require.Equal(t, tc.want, batchOfTraces(td))
+			require.Equal(t, tc.want, batchOf(td))
 		})
 	}
 }

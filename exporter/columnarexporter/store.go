@@ -21,6 +21,8 @@ import (
 const (
 	// segmentBytes of rows end a segment: about 180,000 spans.
 	segmentBytes = 96 << 20
+	// segmentBatches end a segment: the lake remembers many segments of them.
+	segmentBatches = lake.MaxBatches / 16
 	// maxPending bounds the sealed segments held in memory. With them and the
 	// active one full, data is refused.
 	maxPending = 2
@@ -46,6 +48,7 @@ type store struct {
 	lake   *lake.Store
 	writer *parquetfile.Writer // of drain
 	replay []wal.Sealed        // of drain: segments found at start
+	stored []uint64            // of drain: committed segments that the log still has
 
 	// wake tells drain that there may be something to do.
 	wake chan struct{}
@@ -129,6 +132,12 @@ func (s *store) open() error {
 	s.lake, err = lake.Open(dir, s.fs)
 	if err != nil {
 		return fmt.Errorf("parquet::directory: %w", err)
+	}
+	// Numbers that the lake has seen would be taken for stored and dropped.
+	if active := s.log.Active(); s.lake.Committed(s.log.ID(), active) {
+		return fmt.Errorf("log::directory: %s: the lake holds segment %d of this log, which has not begun it: "+
+			"segments were deleted, or an older copy was put back; move the directory away to begin a new log",
+			s.cfg.Log.Directory, active)
 	}
 	s.writer = parquetfile.NewWriter(s.fs, dir)
 	return s.takeUp()

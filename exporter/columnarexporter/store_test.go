@@ -45,6 +45,43 @@ func TestStoresByInterval(t *testing.T) {
 	require.Equal(t, ids(one, logs), storedIn(t, r.disk))
 }
 
+// A log that begins its numbers anew would have every segment taken for stored.
+func TestLogBehindTheLakeIsRefused(t *testing.T) {
+	disk := fsystest.NewCrash()
+	r := startRig(t, disk)
+	for i := range 3 {
+		require.NoError(t, r.consumeTraces(t.Context(), batch(byte(i), 1, "")))
+		r.mu.Lock()
+		require.NoError(t, r.seal())
+		r.mu.Unlock()
+		r.written(t)
+	}
+	dir := r.cfg.Log.Directory
+	require.NoError(t, r.shutdown(t.Context()))
+	entries, err := disk.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		if path.Ext(e.Name()) == ".wal" {
+			require.NoError(t, disk.Remove(path.Join(dir, e.Name())))
+		}
+	}
+
+	r = newRig(t, disk)
+	err = r.start(componenttest.NewNopHost())
+	require.ErrorContains(t, err, "log::directory")
+	require.ErrorContains(t, err, "move the directory away")
+	r.end()
+}
+
+func TestRequestOfASenderThatIsGoneIsNotTaken(t *testing.T) {
+	r := startRig(t, fsystest.NewCrash())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, r.consumeTraces(ctx, batch(1, 1, "")), context.Canceled)
+	require.NoError(t, r.shutdown(t.Context()))
+	require.Empty(t, storedIn(t, r.disk))
+}
+
 func TestStoresByRows(t *testing.T) {
 	r := startRig(t, fsystest.NewCrash(), func(c *Config) { c.Flush.MaxRows = 10 })
 	for i := range 5 {

@@ -230,13 +230,15 @@ func (s *sink) endRow() error {
 }
 
 func (s *sink) write() error {
+	var err error
 	if len(s.encoder.values) > 0 {
-		if _, err := s.writer.WriteRowValues(s.encoder.values); err != nil {
-			return err
-		}
+		_, err = s.writer.WriteRowValues(s.encoder.values)
 	}
 	clear(s.encoder.values) // they point into the rows
 	s.encoder.values, s.encoder.hex, s.bytes = s.encoder.values[:0], s.encoder.hex[:0], 0
+	if err != nil {
+		return err
+	}
 	if s.dict && s.distinct > dictPageBytes {
 		s.distinct = 0
 		return s.writer.Flush()

@@ -101,6 +101,14 @@ func (l *Log) ID() string { return l.id.String() }
 // crash left of records that nobody was told were safe.
 func (l *Log) TornBytes() int64 { return l.torn }
 
+// Active is the number of the segment that takes records. It is above those of
+// all sealed segments.
+func (l *Log) Active() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.active.number
+}
+
 // Bytes is the size of all segments.
 func (l *Log) Bytes() int64 {
 	l.mu.Lock()

@@ -1,7 +1,9 @@
 package v1
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -95,9 +97,9 @@ func TestDurationIsNeverNegative(t *testing.T) {
 		"none":                 {5, 5, int64(0)},
 		"end before start":     {9, 5, int64(0)},
 		"no end":               {5, 0, nil},
-		"end beyond range":     {5, math.MaxUint64, int64(math.MaxInt64 - 5)},
+		"end beyond range":     {5, math.MaxUint64, int64(math.MaxInt64 - 6)},
 		"both beyond range":    {math.MaxUint64 - 1, math.MaxUint64, int64(0)},
-		"no start, huge end":   {0, math.MaxUint64, int64(math.MaxInt64)},
+		"no start, huge end":   {0, math.MaxUint64, int64(math.MaxInt64 - 1)},
 		"start beyond, no end": {math.MaxUint64, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,6 +111,42 @@ func TestDurationIsNeverNegative(t *testing.T) {
 			require.GreaterOrEqual(t, cell(rows, ColTimestamp).(int64), int64(0))
 		})
 	}
+}
+
+func TestOfARepeatedKeyTheFirstValueCounts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		keys []string // with the values 0, 1, …
+		want any
+	}{
+		"current":               {[]string{"deployment.environment.name", "deployment.environment.name"}, "0"},
+		"older":                 {[]string{"deployment.environment", "deployment.environment"}, "0"},
+		"current before older":  {[]string{"deployment.environment.name", "deployment.environment"}, "0"},
+		"current behind older":  {[]string{"deployment.environment", "deployment.environment.name"}, "1"},
+		"current between older": {[]string{"deployment.environment", "deployment.environment.name", "deployment.environment"}, "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows, _ := oneSpan(func(resource pcommon.Resource, s ptrace.Span) {
+				repeatKeys(t, resource, tc.keys)
+				s.Attributes().PutStr("db.system", "a")
+			})
+			require.Equal(t, tc.want, cell(rows, "deployment.environment.name"))
+			require.Equal(t, "a", cell(rows, "db.system.name"))
+		})
+	}
+}
+
+// repeatKeys gives a resource attributes with the values 0, 1, … by way of JSON,
+// which may repeat a key as pdata's own methods do not.
+func repeatKeys(t *testing.T, resource pcommon.Resource, keys []string) {
+	t.Helper()
+	var list []string
+	for i, key := range keys {
+		list = append(list, fmt.Sprintf(`{"key":%q,"value":{"stringValue":"%d"}}`, key, i))
+	}
+	td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(
+		`{"resourceSpans":[{"resource":{"attributes":[` + strings.Join(list, ",") + `]}}]}`))
+	require.NoError(t, err)
+	td.ResourceSpans().At(0).Resource().CopyTo(resource)
 }
 
 func TestOlderNames(t *testing.T) {

@@ -98,6 +98,7 @@ func (r *Rows) attributes(row int, m pcommon.Map, lifts map[string]lift, calling
 	json := r.scratch.json[:0]
 	json = append(json, '{')
 	olds := r.scratch.olds[:0]
+	var current columnSet // those whose current name the row has
 	for key, value := range m.All() {
 		l, ok := lifts[key]
 		switch {
@@ -105,8 +106,11 @@ func (r *Rows) attributes(row int, m pcommon.Map, lifts map[string]lift, calling
 			json = appendMember(json, key, value)
 		case l.rank > 0:
 			olds = append(olds, older{lift: l, key: key, value: value})
-		case !r.lift(l.column, row, value, &stats):
-			json = appendMember(json, key, value)
+		default:
+			current.add(l.column)
+			if !r.lift(l.column, row, value, &stats) {
+				json = appendMember(json, key, value)
+			}
 		}
 	}
 	if len(olds) > 0 {
@@ -117,7 +121,7 @@ func (r *Rows) attributes(row int, m pcommon.Map, lifts map[string]lift, calling
 					continue
 				}
 				// The current name counts even with a value of another type.
-				if _, ok := m.Get(r.columns[o.lift.column].Name); !ok {
+				if !current.has(o.lift.column) {
 					o.done = r.lift(o.lift.column, row, o.value, &stats)
 				}
 			}
@@ -137,6 +141,12 @@ func (r *Rows) attributes(row int, m pcommon.Map, lifts map[string]lift, calling
 	r.setRef(r.at().attributes, row, r.arena.since(off))
 	return stats
 }
+
+// columnSet is a set of positions in a schema's columns.
+type columnSet [2]uint64
+
+func (s *columnSet) add(column int)      { s[column/64] |= 1 << (column % 64) }
+func (s *columnSet) has(column int) bool { return s[column/64]&(1<<(column%64)) != 0 }
 
 // lift sets a column of the row being appended, and reports false where the
 // value is of another type or the column is set already.

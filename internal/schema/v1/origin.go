@@ -73,6 +73,14 @@ func (r *Rows) setResource(first int, resource pcommon.Resource, schemaURL strin
 	at := r.at()
 	m := resource.Attributes()
 	pairs := r.scratch.keys[:0]
+	var set columnSet // of a repeated key the first value counts
+	fill := func(column int, value pcommon.Value) {
+		if !set.has(column) {
+			set.add(column)
+			r.fillString(column, first, value.Str())
+		}
+	}
+	olderEnvironment := pcommon.Value{}
 	for key, value := range m.All() {
 		isString := value.Type() == pcommon.ValueTypeStr
 		switch {
@@ -80,26 +88,29 @@ func (r *Rows) setResource(first int, resource pcommon.Resource, schemaURL strin
 			continue
 		case !isString:
 		case key == attr.Source:
-			r.fillString(at.source, first, value.Str())
+			fill(at.source, value)
 			continue
 		case key == "service.name":
-			r.fillString(at.service, first, value.Str())
+			fill(at.service, value)
 		case key == "service.namespace":
-			r.fillString(at.namespace, first, value.Str())
+			fill(at.namespace, value)
 		case key == "service.version":
-			r.fillString(at.version, first, value.Str())
+			fill(at.version, value)
 		case key == "deployment.environment.name":
-			r.fillString(at.environment, first, value.Str())
+			fill(at.environment, value)
 		case key == "deployment.environment":
-			if current, ok := m.Get("deployment.environment.name"); !ok || current.Type() != pcommon.ValueTypeStr {
-				r.fillString(at.environment, first, value.Str())
+			if olderEnvironment == (pcommon.Value{}) {
+				olderEnvironment = value
 			}
 		case key == "k8s.pod.name":
-			r.fillString(at.pod, first, value.Str())
+			fill(at.pod, value)
 		case key == "host.name":
-			r.fillString(at.host, first, value.Str())
+			fill(at.host, value)
 		}
 		pairs = append(pairs, pair{key, value})
+	}
+	if olderEnvironment != (pcommon.Value{}) {
+		fill(at.environment, olderEnvironment)
 	}
 	r.fillJSON(at.resource, first, pairs)
 	if schemaURL != "" {
@@ -187,7 +198,8 @@ func (r *Rows) setRetention(row int, byDefault string) {
 	}
 }
 
-// nanos is a time as a column holds it: later ones than 2262-04-11 do not fit.
+// nanos is a time as a column holds it: later ones than 2262-04-11 do not fit,
+// and the last nanosecond of all is DuckDB's infinity.
 func nanos(t pcommon.Timestamp) int64 {
-	return int64(min(t, math.MaxInt64))
+	return int64(min(t, math.MaxInt64-1))
 }
