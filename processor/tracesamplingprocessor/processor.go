@@ -43,7 +43,8 @@ type sampler struct {
 	marshaler ptrace.ProtoMarshaler
 	origin    time.Time
 	stopTick  chan struct{}
-	goroutine sync.WaitGroup
+	ticking   sync.WaitGroup
+	sending   sync.WaitGroup
 
 	// gate is held for reading by every ConsumeTraces; it guards started and closed.
 	gate            sync.RWMutex
@@ -96,9 +97,9 @@ func (s *sampler) Start(context.Context, component.Host) error {
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	s.started = true
-	s.goroutine.Go(s.keepTime)
+	s.ticking.Go(s.keepTime)
 	for range senders {
-		s.goroutine.Go(func() { s.sender.run(s.engine) })
+		s.sending.Go(func() { s.sender.run(s.engine) })
 	}
 	return nil
 }
@@ -160,12 +161,13 @@ func (s *sampler) Shutdown(ctx context.Context) error {
 	defer cancelSending()
 
 	close(s.stopTick)
+	s.ticking.Wait() // what a tick has decided must be in the outbox before it closes
 	s.engine.DecideAll(s.now())
 	s.engine.Close()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.goroutine.Wait()
+		s.sending.Wait()
 	}()
 	if started {
 		select {

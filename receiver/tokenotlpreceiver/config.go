@@ -27,7 +27,8 @@ type Config struct {
 	// MaxDecodedSizeMiB bounds the estimated memory of a decoded request, in MiB.
 	MaxDecodedSizeMiB int64 `mapstructure:"max_decoded_size_mib"`
 
-	// MaxInFlightMiB bounds the bodies held at once over all requests, in MiB.
+	// MaxInFlightMiB bounds the bodies held at once over all requests, in MiB, and
+	// likewise what they decode to.
 	MaxInFlightMiB int64 `mapstructure:"max_in_flight_mib"`
 
 	// MaxAttributeDepth bounds how deep attribute values and log bodies may nest:

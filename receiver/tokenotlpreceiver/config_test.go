@@ -133,7 +133,7 @@ func TestBadConfigsNameKeyAndRule(t *testing.T) {
 			"max_attribute_depth: 201 must be between 1 and 200",
 			"max_uncompressed_size_mib: 1500 must not be less than max_request_size_mib, which is 2000",
 		},
-		"in_flight": {"max_in_flight_mib: 100 must not be less than max_request_size_mib and max_uncompressed_size_mib together, which are 110"},
+		"in_flight": {"max_in_flight_mib: 100 must not be less than max_decoded_size_mib, which is 128", "max_in_flight_mib: 100 must not be less than max_request_size_mib and max_uncompressed_size_mib together, which are 110"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, err := load(t, name)

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -297,12 +298,12 @@ func TestLargeRequestWithinTheLimitsIsTaken(t *testing.T) {
 	require.Equal(t, 1, h.items())
 }
 
-// endless is a body that never ends. It remembers how much of it was read.
-type endless struct{ read int64 }
+// endless is a body that never ends. It remembers how much of it was read; the
+// client may go on reading it behind the answer.
+type endless struct{ read atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
-	e.read += int64(len(p))
-	if e.read > math.MaxInt32 {
+	if e.read.Add(int64(len(p))) > math.MaxInt32 {
 		return 0, errors.New("nobody stopped reading")
 	}
 	return len(p), nil
@@ -321,8 +322,26 @@ func TestReadingStopsAtTheLimit(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 	}
 	// What the limit lets in, and what the sockets' buffers hold.
-	require.Less(t, src.read, int64(32<<20))
+	require.Less(t, src.read.Load(), int64(32<<20))
 	require.Equal(t, http.StatusAccepted, h.post("/", jsonType, []byte(`{}`)).status)
+}
+
+// What a small body decodes to counts as well: empty spans and events are the
+// cheapest way to fill a receiver's memory.
+func TestDecodedRequestsInFlightAreBounded(t *testing.T) {
+	h := start(t, options{config: smallLimits})
+	spans := manySpans(5000)
+	events := []byte(strings.Repeat("{}\n", 5000))
+	send := func() []int {
+		return []int{h.post("/v1/traces", protoType, spans).status, h.post("/", jsonType, events).status}
+	}
+	require.Equal(t, []int{200, 202}, send())
+	const others = 5 << 19 // of 3 MiB
+	require.True(t, h.receiver.ingest.decoded.Reserve(others))
+	require.Equal(t, []int{503, 503}, send())
+	h.receiver.ingest.decoded.Release(others)
+	require.Equal(t, []int{200, 202}, send())
+	require.Zero(t, h.receiver.ingest.decoded.Used())
 }
 
 func TestRequestsInFlightAreBounded(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/logevent"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wireerr"
@@ -45,6 +46,7 @@ type ingest struct {
 	obs       [transports]*receiverhelper.ObsReport
 	telemetry telemetry
 	limits    wire.Limits
+	decoded   *body.Budget // of what requests decode to
 	now       func() time.Time
 }
 
@@ -58,6 +60,10 @@ func (in *ingest) export(ctx context.Context, r request) error {
 	if err != nil {
 		return err
 	}
+	if !in.decoded.Reserve(found.Decoded) {
+		return body.ErrBusy
+	}
+	defer in.decoded.Release(found.Decoded)
 	b, err := in.next.decode(r.signal, r.encoding, r.body)
 	if err != nil {
 		return wireerr.New(wireerr.Malformed, err.Error())
@@ -99,7 +105,15 @@ func (in *ingest) events(ctx context.Context, r request) (logevent.Report, error
 	data := plog.NewLogs()
 	rl := data.ResourceLogs().AppendEmpty()
 	records := rl.ScopeLogs().AppendEmpty().LogRecords()
-	limits := logevent.Limits{Depth: in.limits.Depth, Decoded: in.limits.Decoded}
+	held := int64(0)
+	defer func() { in.decoded.Release(held) }()
+	limits := logevent.Limits{Depth: in.limits.Depth, Decoded: in.limits.Decoded, Hold: func(bytes int64) error {
+		if !in.decoded.Reserve(bytes) {
+			return body.ErrBusy
+		}
+		held += bytes
+		return nil
+	}}
 	report, err := logevent.Read(r.body, records, pcommon.NewTimestampFromTime(in.now()), limits)
 	if err != nil {
 		return report, err

@@ -75,6 +75,7 @@ func newTokenReceiver(cfg *Config, set receiver.Settings, now func() time.Time, 
 	r.ingest = &ingest{
 		next:      &r.next,
 		telemetry: t,
+		decoded:   body.NewBudget(cfg.MaxInFlightMiB * mib),
 		limits:    wire.Limits{Depth: cfg.MaxAttributeDepth, Decoded: cfg.MaxDecodedSizeMiB * mib},
 		now:       now,
 	}

@@ -171,6 +171,9 @@ func (cfg *Config) checkSizes() error {
 	}
 	// Otherwise the largest request could never be taken, and be told to retry. A
 	// block of snappy is held compressed as well, until it is decompressed.
+	if cfg.MaxInFlightMiB < cfg.MaxDecodedSizeMiB {
+		errs = append(errs, fmt.Errorf("max_in_flight_mib: %d must not be less than max_decoded_size_mib, which is %d", cfg.MaxInFlightMiB, cfg.MaxDecodedSizeMiB))
+	}
 	if least := cfg.MaxRequestSizeMiB + cfg.MaxUncompressedSizeMiB; cfg.MaxInFlightMiB < least {
 		errs = append(errs, fmt.Errorf("max_in_flight_mib: %d must not be less than max_request_size_mib and max_uncompressed_size_mib together, which are %d", cfg.MaxInFlightMiB, least))
 	}

@@ -71,7 +71,7 @@ func (e *Engine) intake() *intake {
 }
 
 func (e *Engine) recycle(in *intake) {
-	if len(in.spans) > retainSpans || len(in.heads)+len(in.mended) > retainSpans*64 {
+	if len(in.spans) > retainSpans || len(in.groups) > retainSpans || len(in.heads)+len(in.mended) > retainSpans*64 {
 		return
 	}
 	clear(in.spans)
@@ -248,7 +248,12 @@ func (in *intake) need() int64 {
 	for _, s := range in.scopes {
 		n += 2*headCost + int64(s.resource.to-s.resource.from) + int64(s.scope.to-s.scope.from)
 	}
-	return n + int64(len(in.groups))*traceCost
+	for i := range in.groups {
+		if in.groups[i].first >= 0 {
+			n += traceCost
+		}
+	}
+	return n
 }
 
 func chunkSpace(frame int) int64 { return chunkCost + 16 + int64(frame) + int64(frame)/4 }

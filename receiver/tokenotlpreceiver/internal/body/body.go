@@ -56,7 +56,7 @@ func (b *Body) Bytes() []byte { return b.data }
 
 // Close gives memory and budget back. It must be called once.
 func (b *Body) Close() {
-	b.budget.release(b.reserved)
+	b.budget.Release(b.reserved)
 	b.budget, b.reserved = nil, 0
 	if b.data = b.data[:0]; cap(b.data) > maxKept {
 		b.data = nil
@@ -139,7 +139,7 @@ func (b *Body) hold(n int64) error {
 	if lacking <= 0 {
 		return nil
 	}
-	if !b.budget.reserve(lacking) {
+	if !b.budget.Reserve(lacking) {
 		return ErrBusy
 	}
 	b.reserved = n

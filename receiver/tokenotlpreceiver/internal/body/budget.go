@@ -2,7 +2,7 @@ package body
 
 import "sync/atomic"
 
-// Budget bounds the bytes of bodies held at once. It is safe for concurrent use.
+// Budget bounds the bytes held at once. It is safe for concurrent use.
 type Budget struct {
 	limit int64
 	used  atomic.Int64
@@ -14,8 +14,8 @@ func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
 // Spent reports whether nothing is left, not even a byte.
 func (b *Budget) Spent() bool { return b.used.Load() >= b.limit }
 
-// reserve reports whether n more bytes may be held. They are, then.
-func (b *Budget) reserve(n int64) bool {
+// Reserve reports whether n more bytes may be held. They are, then.
+func (b *Budget) Reserve(n int64) bool {
 	if b.used.Add(n) > b.limit {
 		b.used.Add(-n)
 		return false
@@ -23,7 +23,8 @@ func (b *Budget) reserve(n int64) bool {
 	return true
 }
 
-func (b *Budget) release(n int64) { b.used.Add(-n) }
+// Release gives back n bytes that were reserved.
+func (b *Budget) Release(n int64) { b.used.Add(-n) }
 
 // Used is how many bytes are held.
 func (b *Budget) Used() int64 { return b.used.Load() }

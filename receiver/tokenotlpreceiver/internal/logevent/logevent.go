@@ -36,6 +36,9 @@ type Limits struct {
 	Depth int
 	// Decoded is the estimated memory in bytes of the records.
 	Decoded int64
+	// Hold is asked for this memory bit by bit before it is taken; its error ends
+	// the reading. Nil: it is there.
+	Hold func(bytes int64) error
 }
 
 // Fault is an event that could not be read.
@@ -52,8 +55,8 @@ type Report struct {
 }
 
 // Read appends a record for each event of data to records. An event that cannot
-// be read is reported and left out. The error is ErrTooLarge; records is not to
-// be used then.
+// be read is reported and left out. The error is ErrTooLarge or that of Hold;
+// records is not to be used then.
 //
 // After a fault reading goes on at the next line that is not indented and does
 // not close a bracket: a bad line costs one event, and a bad event over several
@@ -62,7 +65,7 @@ type Report struct {
 // element that is no object costs itself alone.
 func Read(data []byte, records plog.LogRecordSlice, observed pcommon.Timestamp, l Limits) (Report, error) {
 	r := reader{
-		parser:   parser{data: data, left: l.Decoded - int64(len(data)), maxDepth: l.Depth},
+		parser:   parser{data: data, left: l.Decoded - int64(len(data)), maxDepth: l.Depth, hold: l.Hold},
 		records:  records,
 		observed: observed,
 	}
@@ -75,8 +78,8 @@ func Read(data []byte, records plog.LogRecordSlice, observed pcommon.Timestamp, 
 			text = r.array
 		}
 		if err := text(r.records); err != nil {
-			if errors.Is(err, ErrTooLarge) {
-				return Report{}, err
+			if r.refused != nil {
+				return Report{}, r.refused
 			}
 			r.reject(err)
 			r.resume(start)

@@ -18,11 +18,17 @@ type parser struct {
 	pos      int
 	left     int64 // of the decoded size
 	maxDepth int
-	scratch  []byte // of strings with escapes
+	hold     func(int64) error // may be nil
+	held     int64             // of what hold gave, not yet spent
+	refused  error             // ends the reading, and not just that of an event
+	scratch  []byte            // of strings with escapes
 }
 
 // usualMembers is room for the members of most objects.
 const usualMembers = 8
+
+// holdStep is how many bytes are asked for at once.
+const holdStep = 256 << 10
 
 var errEnd = errors.New("unexpected end")
 
@@ -35,9 +41,18 @@ func (p *parser) unexpected(want string) error {
 
 func (p *parser) spend(n int64) error {
 	if p.left -= n; p.left < 0 {
-		return ErrTooLarge
+		p.refused = ErrTooLarge
+		return p.refused
 	}
-	return nil
+	if p.hold == nil {
+		return nil
+	}
+	if p.held -= n; p.held < 0 {
+		step := n + min(holdStep, p.left)
+		p.refused = p.hold(step)
+		p.held += step
+	}
+	return p.refused
 }
 
 func (p *parser) skipSpace() {
