@@ -1,69 +1,155 @@
-// Package traceid reads trace and span IDs from the text forms that senders
-// use. It is pure: no state, no allocation for a readable ID.
+// Package traceid reads trace and span IDs from the forms that senders use. It
+// is pure: no state, no allocation.
 //
-// Length decides the form, so that no text has two readings:
+// An ID comes as text (a JSON string, a field of a log) or as the content of a
+// bytes field of protobuf, which may hold text by mistake. Length and alphabet
+// decide the form. Lengths of text are in characters:
 //
-//	text                                        trace ID                 span ID
-//	16 hexadecimal digits                       64-bit ID, left-padded   the 8 bytes
-//	32 hexadecimal digits                       the 16 bytes             -
-//	36: digits 8-4-4-4-12 with dashes (UUID)    the 16 bytes             -
+//	form                                     trace ID         span ID    example of a span ID
+//	hexadecimal digits, either case          text 32          text 16    00f067aa0ba902b7
+//	64-bit trace ID in digits, left-padded   text 16          -
+//	UUID, digits 8-4-4-4-12                  text 36          -
+//	base64 of the bytes, padded              text 24          text 12    APBnqgupArc=
+//	... unpadded                             text 22          text 11    APBnqgupArc
+//	base64 of the digits, padded             text 44          text 24    MDBmMDY3YWEwYmE5MDJiNw==
+//	... unpadded                             text 43          text 22
+//	digits once read as base64, in digits    text 48          text 24
+//	the bytes                                16 bytes         8 bytes
+//	64-bit trace ID, left-padded             8 bytes          -
+//	digits once read as base64               24 bytes         12 bytes
+//	any of the texts but the 64-bit one      as above         as above
 //
-// Hexadecimal digits may be of either case, or mixed. Any other length or
-// digit is no ID. Sixteen decimal digits are read as hexadecimal ones: a
-// caller that expects decimal IDs must not ask here.
+// Where two forms share a length, this is why the reading is unambiguous:
+//
+//   - 16 or 8 bytes in protobuf are always the bytes: that is what OTLP says.
+//   - Base64 of 16 bytes ends in two padding signs, base64 of 8 in one, and no
+//     digit is a padding sign: 24 characters are either base64 or digits.
+//   - Digits that were read as base64 give bytes whose base64 has nothing but
+//     digits, and those in lower case. Of the IDs written as padded base64 into a bytes
+//     field fewer than one in 2^30 look like that.
+//   - Nothing but decimal digits is a decimal number, not unpadded base64. One in
+//     10^9 span IDs in unpadded base64 is refused for it.
+//
+// Base64 may use either alphabet of RFC 4648; its unused bits must be zero.
+// Sixteen decimal digits are read as hexadecimal ones: a caller that expects
+// decimal IDs must not ask here. The all-zero ID is readable and means that
+// there is none: a caller to whom that matters asks IsEmpty.
 package traceid
 
-import (
-	"encoding/hex"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
-)
+import "go.opentelemetry.io/collector/pdata/pcommon"
 
 const (
-	traceHexLen = 32
-	spanHexLen  = 16
-	uuidLen     = 36
+	traceSize = len(pcommon.TraceID{})
+	spanSize  = len(pcommon.SpanID{})
+	uuidLen   = 36
+
+	maxTextLen = 48 // the longest text above
 )
 
-// ParseTrace reads a trace ID and reports whether s has one of the forms
-// above. The all-zero ID is readable and means "no trace": a caller to whom
-// that matters asks IsEmpty.
+// ParseTrace reads a trace ID from text and reports whether s has one of the
+// forms above.
 func ParseTrace(s string) (pcommon.TraceID, bool) {
 	var id pcommon.TraceID
-	ok := false
-	switch len(s) {
-	case traceHexLen:
-		ok = decode(id[:], s)
-	case spanHexLen:
-		ok = decode(id[8:], s)
-	case uuidLen:
-		if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-			break
-		}
-		ok = decode(id[0:4], s[0:8]) &&
-			decode(id[4:6], s[9:13]) &&
-			decode(id[6:8], s[14:18]) &&
-			decode(id[8:10], s[19:23]) &&
-			decode(id[10:16], s[24:36])
+	if len(s) == 2*spanSize && decodeHex(id[spanSize:], s) || text(id[:], s) || uuid(id[:], s) {
+		return id, true
 	}
-	if !ok {
-		return pcommon.TraceID{}, false
-	}
-	return id, true
+	return pcommon.TraceID{}, false
 }
 
-// ParseSpan reads a span ID and reports whether s has one of the forms above.
-// The all-zero ID is readable and means "no span".
+// ParseSpan reads a span ID from text and reports whether s has one of the forms
+// above.
 func ParseSpan(s string) (pcommon.SpanID, bool) {
 	var id pcommon.SpanID
-	if len(s) != spanHexLen || !decode(id[:], s) {
-		return pcommon.SpanID{}, false
+	if text(id[:], s) {
+		return id, true
 	}
-	return id, true
+	return pcommon.SpanID{}, false
 }
 
-// decode fills dst from exactly 2*len(dst) hexadecimal digits.
-func decode(dst []byte, s string) bool {
-	n, err := hex.Decode(dst, []byte(s))
-	return err == nil && n == len(dst)
+// TraceFromBytes reads a trace ID from a bytes field and reports whether b has
+// one of the forms above.
+func TraceFromBytes(b []byte) (pcommon.TraceID, bool) {
+	var id pcommon.TraceID
+	switch len(b) {
+	case traceSize:
+		copy(id[:], b)
+		return id, true
+	case spanSize:
+		copy(id[spanSize:], b)
+		return id, true
+	}
+	if misread(id[:], b) || len(b) <= maxTextLen && (text(id[:], string(b)) || uuid(id[:], string(b))) {
+		return id, true
+	}
+	return pcommon.TraceID{}, false
+}
+
+// SpanFromBytes reads a span ID from a bytes field and reports whether b has one
+// of the forms above.
+func SpanFromBytes(b []byte) (pcommon.SpanID, bool) {
+	var id pcommon.SpanID
+	if len(b) == spanSize {
+		copy(id[:], b)
+		return id, true
+	}
+	if misread(id[:], b) || len(b) <= maxTextLen && text(id[:], string(b)) {
+		return id, true
+	}
+	return pcommon.SpanID{}, false
+}
+
+// text fills dst from one of the forms whose lengths follow from its own.
+func text(dst []byte, s string) bool {
+	n := len(dst)
+	var buf [maxTextLen / 2]byte
+	switch len(s) {
+	case 2 * n:
+		return decodeHex(dst, s)
+	case paddedLen(n), unpaddedLen(n):
+		if decodeBase64(dst, s) {
+			return true
+		}
+	}
+	switch len(s) {
+	case paddedLen(2 * n), unpaddedLen(2 * n):
+		var digits [2 * traceSize]byte
+		if decodeBase64(digits[:2*n], s) {
+			return decodeHex(dst, string(digits[:2*n]))
+		}
+	}
+	return len(s) == 3*n && decodeHex(buf[:3*n/2], s) && misread(dst, buf[:3*n/2])
+}
+
+// misread fills dst from the bytes that its hexadecimal digits give when they
+// are taken for base64.
+func misread(dst, b []byte) bool {
+	if len(b)*2 != len(dst)*3 {
+		return false
+	}
+	var digits [2 * traceSize]byte
+	text := digits[:2*len(dst)]
+	encodeBase64(text, b)
+	return lower(text) && decodeHex(dst, string(text))
+}
+
+// lower reports whether there is no upper-case digit, as in text that was
+// written by a program. Zeros, once read as base64, are upper-case digits.
+func lower(digits []byte) bool {
+	for _, c := range digits {
+		if 'A' <= c && c <= 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+func uuid(dst []byte, s string) bool {
+	if len(s) != uuidLen || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	return decodeHex(dst[0:4], s[0:8]) &&
+		decodeHex(dst[4:6], s[9:13]) &&
+		decodeHex(dst[6:8], s[14:18]) &&
+		decodeHex(dst[8:10], s[19:23]) &&
+		decodeHex(dst[10:16], s[24:36])
 }
