@@ -1,6 +1,11 @@
 package wire
 
-import "github.com/spanlake/spanlake/internal/attr"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+
+	"github.com/spanlake/spanlake/internal/attr"
+)
 
 // Wire types of https://protobuf.dev/programming-guides/encoding.
 const (
@@ -9,9 +14,6 @@ const (
 	wireLen    = 2
 	wireI32    = 5
 )
-
-// keyValueKey is the field number of the key in a KeyValue.
-const keyValueKey = 1
 
 // Proto walks a protobuf export request. It refuses every message pdata would
 // refuse for its framing, and groups, which no OTLP message has: pdata loses
@@ -27,14 +29,26 @@ func Proto(s Signal, buf []byte, l Limits) (Result, error) {
 	if w.left < 0 {
 		return Result{}, ErrTooLarge
 	}
-	return Result{Decoded: l.Decoded - w.left, Reserved: w.reserved}, nil
+	return Result{Decoded: l.Decoded - w.left, Reserved: w.reserved, Faulty: w.faulty, Growth: w.growth}, nil
 }
 
 type protoWalk struct {
 	left     int64 // of the decoded size
+	growth   int64
 	maxDepth int
 	reserved bool
+	faulty   bool
+	own      ownIDs // of the span being walked
 }
+
+// ownIDs are those of a span's own IDs that are good.
+type ownIDs uint8
+
+const (
+	hasTraceID ownIDs = 1 << iota
+	hasSpanID
+	hasBoth = hasTraceID | hasSpanID
+)
 
 // message walks one message; depth is the number of arrays and maps around it.
 // It recurses once for each level, and Limits.Depth bounds the levels.
@@ -98,25 +112,84 @@ func (w *protoWalk) field(val []byte, parent node, field int32, depth int) error
 	n := child(parent, field)
 	switch n {
 	case skip:
-		if parent == keyValue && field == keyValueKey && hasPrefix(val) {
-			w.reserved = true
-		}
 		return nil
 	case packedNumbers:
 		w.left -= int64(len(val)) * numberCost
+	case keyText:
+		if hasPrefix(val) {
+			w.reserved = true
+		}
+		w.text(val)
+	case text, nameText:
+		w.text(val)
+	case listString:
+		w.text(val)
+		w.left -= cost[n]
+	case ownTraceID:
+		w.ownID(hasTraceID, goodTraceID(val))
+		w.id(val, traceIDSize)
+	case ownSpanID:
+		w.ownID(hasSpanID, goodSpanID(val))
+		w.id(val, spanIDSize)
+	case otherTraceID:
+		w.id(val, traceIDSize)
+	case otherSpanID:
+		w.id(val, spanIDSize)
+	case span:
+		w.own = 0
+		w.left -= cost[n]
 	default:
 		w.left -= cost[n]
 	}
 	if w.left < 0 {
 		return ErrTooLarge
 	}
-	if n <= plain {
+	if n <= packedNumbers || n == keyValue && w.plainAttribute(val) {
 		return nil
 	}
-	if n == keyValue && w.plainAttribute(val) {
-		return nil
+	if err := w.message(val, n, depth); err != nil {
+		return err
 	}
-	return w.message(val, n, depth)
+	if n == span && w.own != hasBoth {
+		w.faulty = true
+	}
+	return nil
+}
+
+// text looks at a string, which must be UTF-8 in protobuf.
+func (w *protoWalk) text(val []byte) {
+	if !ascii(val) && !utf8.Valid(val) {
+		w.faulty = true
+		w.growth += utf8Growth(val)
+	}
+}
+
+func (w *protoWalk) ownID(id ownIDs, good bool) {
+	if w.own |= id; !good {
+		w.own &^= id
+	}
+}
+
+// id looks at an ID, which must be absent or of its size.
+func (w *protoWalk) id(val []byte, size int) {
+	if len(val) != size && len(val) != 0 {
+		w.faulty = true
+		w.growth += max(0, int64(size-len(val)))
+	}
+}
+
+const (
+	traceIDSize = 16
+	spanIDSize  = 8
+)
+
+// goodTraceID reports whether val can be the own trace ID of a span.
+func goodTraceID(val []byte) bool {
+	return len(val) == traceIDSize && binary.NativeEndian.Uint64(val)|binary.NativeEndian.Uint64(val[8:]) != 0
+}
+
+func goodSpanID(val []byte) bool {
+	return len(val) == spanIDSize && binary.NativeEndian.Uint64(val) != 0
 }
 
 // plainAttribute walks a KeyValue of a short key and a short string, in that
@@ -124,7 +197,7 @@ func (w *protoWalk) field(val []byte, parent node, field int32, depth int) error
 // request is attributes.
 func (w *protoWalk) plainAttribute(val []byte) bool {
 	const (
-		keyTag    = keyValueKey<<3 | wireLen
+		keyTag    = 1<<3 | wireLen
 		valueTag  = 2<<3 | wireLen
 		stringTag = 1<<3 | wireLen
 	)
@@ -138,6 +211,9 @@ func (w *protoWalk) plainAttribute(val []byte) bool {
 	rest := val[keyEnd:]
 	if rest[0] != valueTag || rest[1] >= 0x80 || int(rest[1]) != len(rest)-2 ||
 		rest[2] != stringTag || rest[3] >= 0x80 || int(rest[3]) != len(rest)-4 {
+		return false
+	}
+	if !ascii(val) { // as the tags and lengths among the texts are
 		return false
 	}
 	w.left -= cost[anyValue]

@@ -5,11 +5,19 @@ type node uint8
 
 const (
 	skip node = iota // a field that holds nothing of interest
-	// Kinds without fields of interest.
-	listString
+	// Kinds without fields.
+	text         // a string
+	listString   // a string of a list
+	keyText      // the key of an attribute
+	nameText     // the name of a span
+	ownTraceID   // of a span, which must have one
+	ownSpanID    // likewise
+	otherTraceID // of a link, log record or exemplar
+	otherSpanID  // likewise, and of a parent
 	packedNumbers
-	plain // a message of scalars: Status, ValueAtQuantile
-	// Kinds whose fields are in schema.
+	// Kinds of messages, whose fields are in schema.
+	quantile
+	spanStatus
 	tracesRequest
 	resourceSpans
 	scopeSpans
@@ -50,7 +58,8 @@ const (
 // TestEstimateFollowsDecodedMemory holds it against the decoder.
 var cost = [nodes]int64{
 	listString:       24,
-	plain:            32,
+	quantile:         32,
+	spanStatus:       32,
 	resourceSpans:    160,
 	scopeSpans:       144,
 	span:             240,
@@ -92,19 +101,20 @@ const deprecatedScopes = 1000
 // schema maps the field numbers of opentelemetry/proto to the kinds behind them.
 var schema = [nodes][maxField + 1]node{
 	tracesRequest:    {1: resourceSpans},
-	resourceSpans:    {1: resource, 2: scopeSpans},
-	scopeSpans:       {1: scope, 2: span},
-	span:             {9: keyValue, 11: event, 13: link, 15: plain},
-	event:            {3: keyValue},
-	link:             {4: keyValue},
+	resourceSpans:    {1: resource, 2: scopeSpans, 3: text},
+	scopeSpans:       {1: scope, 2: span, 3: text},
+	span:             {1: ownTraceID, 2: ownSpanID, 3: text, 4: otherSpanID, 5: nameText, 9: keyValue, 11: event, 13: link, 15: spanStatus},
+	event:            {2: text, 3: keyValue},
+	link:             {1: otherTraceID, 2: otherSpanID, 3: text, 4: keyValue},
+	spanStatus:       {2: text},
 	logsRequest:      {1: resourceLogs},
-	resourceLogs:     {1: resource, 2: scopeLogs},
-	scopeLogs:        {1: scope, 2: logRecord},
-	logRecord:        {5: anyValue, 6: keyValue},
+	resourceLogs:     {1: resource, 2: scopeLogs, 3: text},
+	scopeLogs:        {1: scope, 2: logRecord, 3: text},
+	logRecord:        {3: text, 5: anyValue, 6: keyValue, 9: otherTraceID, 10: otherSpanID, 12: text},
 	metricsRequest:   {1: resourceMetrics},
-	resourceMetrics:  {1: resource, 2: scopeMetrics},
-	scopeMetrics:     {1: scope, 2: metric},
-	metric:           {5: numberData, 7: numberData, 9: histogramData, 10: exponentialData, 11: summaryData, 12: keyValue},
+	resourceMetrics:  {1: resource, 2: scopeMetrics, 3: text},
+	scopeMetrics:     {1: scope, 2: metric, 3: text},
+	metric:           {1: text, 2: text, 3: text, 5: numberData, 7: numberData, 9: histogramData, 10: exponentialData, 11: summaryData, 12: keyValue},
 	numberData:       {1: numberPoint},
 	histogramData:    {1: histogramPoint},
 	exponentialData:  {1: exponentialPoint},
@@ -113,13 +123,13 @@ var schema = [nodes][maxField + 1]node{
 	histogramPoint:   {8: exemplar, 9: keyValue},
 	exponentialPoint: {1: keyValue, 8: buckets, 9: buckets, 11: exemplar},
 	buckets:          {2: packedNumbers},
-	summaryPoint:     {6: plain, 7: keyValue},
-	exemplar:         {7: keyValue},
+	summaryPoint:     {6: quantile, 7: keyValue},
+	exemplar:         {4: otherSpanID, 5: otherTraceID, 7: keyValue},
 	resource:         {1: keyValue, 3: entityRef},
-	entityRef:        {3: listString, 4: listString},
-	scope:            {3: keyValue},
-	keyValue:         {2: anyValue},
-	anyValue:         {5: arrayValue, 6: keyValueList},
+	entityRef:        {1: text, 2: text, 3: listString, 4: listString},
+	scope:            {1: text, 2: text, 3: keyValue},
+	keyValue:         {1: keyText, 2: anyValue},
+	anyValue:         {1: text, 5: arrayValue, 6: keyValueList},
 	arrayValue:       {1: anyValue},
 	keyValueList:     {1: keyValue},
 }

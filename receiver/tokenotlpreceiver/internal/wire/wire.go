@@ -38,6 +38,10 @@ type Result struct {
 	// Reserved is false if no attribute or map key begins with attr.Prefix. It
 	// may be true where none does.
 	Reserved bool
+	// Faulty is whether Mend has something to mend.
+	Faulty bool
+	// Growth is by how many bytes mending makes strings and IDs longer.
+	Growth int64
 }
 
 // Signal selects the message a request holds.
