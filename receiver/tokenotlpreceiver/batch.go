@@ -43,33 +43,22 @@ type batch interface {
 	consume(ctx context.Context, obs *receiverhelper.ObsReport, format string) error
 }
 
-// decode reads an export request. The batch does not refer to body.
-func (c *consumers) decode(s signal, e encoding, body []byte) (batch, error) {
+// decode reads an export request in protobuf. The batch does not refer to body.
+func (c *consumers) decode(s signal, body []byte) (batch, error) {
 	switch s {
 	case traces:
 		req := ptraceotlp.NewExportRequest()
-		err := unmarshal(req, e, body)
+		err := req.UnmarshalProto(body)
 		return traceBatch{req.Traces(), c.traces}, err
 	case logs:
 		req := plogotlp.NewExportRequest()
-		err := unmarshal(req, e, body)
+		err := req.UnmarshalProto(body)
 		return logBatch{req.Logs(), c.logs}, err
 	default:
 		req := pmetricotlp.NewExportRequest()
-		err := unmarshal(req, e, body)
+		err := req.UnmarshalProto(body)
 		return metricBatch{req.Metrics(), c.metrics}, err
 	}
-}
-
-func unmarshal(req interface {
-	UnmarshalProto(data []byte) error
-	UnmarshalJSON(data []byte) error
-}, e encoding, body []byte,
-) error {
-	if e == inJSON {
-		return req.UnmarshalJSON(body)
-	}
-	return req.UnmarshalProto(body)
 }
 
 type traceBatch struct {

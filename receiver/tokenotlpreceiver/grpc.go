@@ -30,7 +30,7 @@ type grpcServer struct {
 func (g *grpcServer) options() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.InTapHandle(g.tap),
-		grpc.ForceServerCodecV2(emptyCodec{}),
+		grpc.ForceServerCodecV2(encodedCodec{}),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 	}
 }
@@ -82,46 +82,51 @@ func (g *grpcServer) export(s signal, stream grpc.ServerStream) error {
 	if !ok {
 		source = unknown
 	}
-	if err := g.receive(ctx, s, source); err != nil {
+	took, err := g.receive(ctx, s, source)
+	if err != nil {
 		refusal := wireerr.From(err)
 		g.ingest.telemetry.rejected(ctx, source, s, overGRPC, refusal.Reason)
 		return refusal.GRPC()
 	}
-	return stream.SendMsg(emptyMessage{})
+	return stream.SendMsg(encoded(took.answer(inProtobuf)))
 }
 
-func (g *grpcServer) receive(ctx context.Context, s signal, source *source) error {
+func (g *grpcServer) receive(ctx context.Context, s signal, source *source) (taken, error) {
 	switch {
 	case source == unknown:
-		return wireerr.New(wireerr.Unauthorized, "Unauthorized")
+		return taken{}, wireerr.New(wireerr.Unauthorized, "Unauthorized")
 	case !g.ingest.next.has(s):
-		return wireerr.New(wireerr.NotFound, "no pipeline of this receiver takes "+s.String())
+		return taken{}, wireerr.New(wireerr.NotFound, "no pipeline of this receiver takes "+s.String())
 	case g.bodies.Budget.Spent():
-		return body.ErrBusy
+		return taken{}, body.ErrBusy
 	}
 	b, err := readMessage(ctx, g.bodies)
 	if err != nil {
-		return err
+		return taken{}, err
 	}
 	defer b.Close()
 	return g.ingest.export(ctx, request{source: source, signal: s, transport: overGRPC, encoding: inProtobuf, body: b.Bytes()})
 }
 
-// emptyMessage is the answer to every request that is taken.
-type emptyMessage struct{}
+// encoded is a message of the server, as it goes out.
+type encoded []byte
 
-// emptyCodec encodes emptyMessage. Nothing else passes through it.
-type emptyCodec struct{}
+// encodedCodec sends what is encoded. Nothing else passes through it.
+type encodedCodec struct{}
 
-func (emptyCodec) Name() string { return "proto" }
+func (encodedCodec) Name() string { return "proto" }
 
-func (emptyCodec) Marshal(v any) (mem.BufferSlice, error) {
-	if _, ok := v.(emptyMessage); !ok {
+func (encodedCodec) Marshal(v any) (mem.BufferSlice, error) {
+	message, ok := v.(encoded)
+	if !ok {
 		return nil, fmt.Errorf("cannot send a %T", v)
 	}
-	return nil, nil
+	if len(message) == 0 {
+		return nil, nil
+	}
+	return mem.BufferSlice{mem.SliceBuffer(message)}, nil
 }
 
-func (emptyCodec) Unmarshal(_ mem.BufferSlice, v any) error {
+func (encodedCodec) Unmarshal(_ mem.BufferSlice, v any) error {
 	return fmt.Errorf("cannot receive a %T", v)
 }

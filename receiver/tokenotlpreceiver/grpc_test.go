@@ -124,7 +124,6 @@ func TestGRPCRefusals(t *testing.T) {
 		{name: "unknown service", method: "/grpc.health.v1.Health/Check", code: codes.Unimplemented, answer: "unknown service grpc.health.v1.Health"},
 		{name: "no pipeline", next: &consumers{logs: failing{}}, message: span, code: codes.Unimplemented, answer: "no pipeline of this receiver takes traces"},
 		{name: "malformed", message: []byte("hello"), code: codes.InvalidArgument, answer: "malformed message"},
-		{name: "short trace ID", message: shortTraceID(), code: codes.InvalidArgument, answer: "unmarshal: invalid TraceID length"},
 		{name: "too deep", method: exportMethod(logs), message: deepBody(300_000), code: codes.InvalidArgument, answer: "attribute values nest too deeply"},
 		{name: "too large", config: smallLimits, message: large(1), code: codes.ResourceExhausted, answer: "request body too large: 1048580 bytes, limit 1048576"},
 		{name: "too large when decompressed, gzip", config: smallLimits, message: large(2), options: []grpc.CallOption{grpc.UseCompressor("gzip")}, code: codes.ResourceExhausted, answer: "request body too large: over 2097152 bytes when decompressed"},

@@ -105,15 +105,12 @@ func (x *exchange) export() {
 		return
 	}
 	defer b.Close()
-	if err := x.ingest.export(x.r.Context(), x.request(b, e)); err != nil {
+	took, err := x.ingest.export(x.r.Context(), x.request(b, e))
+	if err != nil {
 		x.refuse(wireerr.From(err))
 		return
 	}
-	if e == inProtobuf {
-		x.answer(http.StatusOK, wireerr.Protobuf, nil) // an empty message
-		return
-	}
-	x.answer(http.StatusOK, wireerr.JSON, emptyObject)
+	x.answer(http.StatusOK, x.contentType, took.answer(e))
 }
 
 // events takes JSON log events, whatever their content type is said to be.
@@ -136,8 +133,6 @@ func (x *exchange) events() {
 	}
 	x.answer(http.StatusAccepted, wireerr.JSON, answer)
 }
-
-var emptyObject = []byte("{}")
 
 // read returns the body, or nil when the request has been refused for it.
 func (x *exchange) read() *body.Body {

@@ -171,14 +171,13 @@ func TestHTTPRefusals(t *testing.T) {
 		{name: "too large when decoded, events", config: smallLimits, call: call{path: "/", headers: bearer(), body: []byte(strings.Repeat("{}", 20_000))}, status: 413, json: `{"code":8,"message":"the decoded events would take too much memory"}`},
 
 		// Content.
-		{name: "not JSON", call: call{path: "/v1/traces", headers: bearer("Content-Type", jsonType), body: []byte(`{"resourceSpans":`)}, status: 400, json: `{"code":3,"message":"malformed message"}`},
-		{name: "empty JSON", call: call{path: "/v1/traces", headers: bearer("Content-Type", jsonType)}, status: 400, json: `{"code":3,"message":"malformed message"}`},
+		{name: "not JSON", call: call{path: "/v1/traces", headers: bearer("Content-Type", jsonType), body: []byte(`{"resourceSpans":`)}, status: 400, json: `{"code":3,"message":"malformed message: resourceSpans at byte 17: not an array"}`},
+		{name: "empty JSON", call: call{path: "/v1/traces", headers: bearer("Content-Type", jsonType)}, status: 400, json: `{"code":3,"message":"malformed message: at byte 0: not an object"}`},
 		{name: "not protobuf", call: call{path: "/v1/logs", headers: bearer("Content-Type", protoType), body: []byte("hello")}, status: 400, code: 3, message: "malformed message"},
-		{name: "short trace ID", call: call{path: "/v1/traces", headers: bearer("Content-Type", protoType), body: shortTraceID()}, status: 400, code: 3, message: "unmarshal: invalid TraceID length"},
 		{name: "corrupt gzip", call: call{path: "/v1/traces", headers: bearer("Content-Type", jsonType, "Content-Encoding", "gzip"), body: spanJSON}, status: 400, json: `{"code":3,"message":"unreadable request body: gzip: invalid header"}`},
 		{name: "gzip cut off", call: call{path: "/v1/traces", headers: bearer("Content-Type", jsonType, "Content-Encoding", "gzip"), body: compress(t, "gzip", spanJSON)[:60]}, status: 400, json: `{"code":3,"message":"unreadable request body: unexpected EOF"}`},
 		{name: "too deep", call: call{path: "/v1/logs", headers: bearer("Content-Type", protoType), body: deepBody(1_000_000)}, status: 400, code: 3, message: "attribute values nest too deeply"},
-		{name: "too deep, json", call: call{path: "/v1/logs", headers: bearer("Content-Type", jsonType), body: []byte(strings.Repeat(`{"a":`, 100_000))}, status: 400, json: `{"code":3,"message":"attribute values nest too deeply"}`},
+		{name: "too deep, json", call: call{path: "/v1/logs", headers: bearer("Content-Type", jsonType), body: []byte(strings.Repeat(`{"a":`, 100_000))}, status: 400, json: `{"code":3,"message":"attribute values nest too deeply: at byte 5125"}`},
 
 		// The pipeline.
 		{name: "pipeline full", next: failingWith(errors.New("memory limit")), call: call{path: "/v1/traces", headers: bearer("Content-Type", jsonType), body: spanJSON}, status: 503, headers: retry, json: `{"code":14,"message":"memory limit"}`},
@@ -220,10 +219,6 @@ func deepBody(depth int) []byte {
 		body[size-1-i] = b
 	}
 	return message(1, message(2, message(2, message(5, body))))
-}
-
-func shortTraceID() []byte {
-	return message(1, message(2, message(2, message(1, []byte{1, 2, 3}))))
 }
 
 // message is a length-delimited field.

@@ -50,36 +50,60 @@ type ingest struct {
 	now       func() time.Time
 }
 
-var roots = [signals]wire.Signal{traces: wire.Traces, logs: wire.Logs, metrics: wire.Metrics}
+var wireSignals = [signals]wire.Signal{traces: wire.Traces, logs: wire.Logs, metrics: wire.Metrics}
 
 // export takes an OTLP export request. When it returns nil, the pipeline has
-// taken every item.
-func (in *ingest) export(ctx context.Context, r request) error {
+// taken every item but those that taken names.
+func (in *ingest) export(ctx context.Context, r request) (taken, error) {
 	in.telemetry.received(ctx, r)
-	found, err := in.walk(r)
-	if err != nil {
-		return err
+	held := in.decoded.Hold()
+	defer held.Release()
+	if r.encoding == inJSON {
+		buf := scratch.Get().(*[]byte)
+		defer scratch.Put(buf)
+		var err error
+		if r.body, err = in.transcode(r, buf, &held); err != nil {
+			return taken{}, err
+		}
 	}
-	if !in.decoded.Reserve(found.Decoded) {
-		return body.ErrBusy
-	}
-	defer in.decoded.Release(found.Decoded)
-	b, err := in.next.decode(r.signal, r.encoding, r.body)
+	signal := wireSignals[r.signal]
+	found, err := wire.Proto(signal, r.body, in.limits)
 	if err != nil {
-		return wireerr.New(wireerr.Malformed, err.Error())
+		return taken{}, err
+	}
+	if err := held.More(found.Decoded); err != nil {
+		return taken{}, err
+	}
+	var mended wire.Mended
+	if found.Faulty {
+		if err := held.More(int64(len(r.body)) + 2*max(0, found.Growth)); err != nil {
+			return taken{}, err
+		}
+		r.body, mended = wire.Mend(signal, make([]byte, 0, int64(len(r.body))+max(0, found.Growth)), r.body)
+	}
+	b, err := in.next.decode(r.signal, r.body)
+	if err != nil {
+		return taken{}, wireerr.New(wireerr.Malformed, err.Error())
 	}
 	if found.Reserved {
 		b.strip()
 	}
 	b.stamp(r.source.name)
-	return in.consume(ctx, r, b, r.encoding.String())
+	n := b.items()
+	if err := in.consume(ctx, r, b, r.encoding.String()); err != nil {
+		return taken{}, err
+	}
+	return in.mended(ctx, r, mended, n), nil
 }
 
-func (in *ingest) walk(r request) (wire.Result, error) {
-	if r.encoding == inJSON {
-		return wire.JSON(r.body, in.limits)
+// mended tells of what was mended in a request, once that was taken.
+func (in *ingest) mended(ctx context.Context, r request, m wire.Mended, accepted int) taken {
+	in.telemetry.repaired(ctx, r, m)
+	if m.Spans == 0 {
+		return taken{}
 	}
-	return wire.Proto(roots[r.signal], r.body, in.limits)
+	in.telemetry.rejectedItems(ctx, r, wireerr.BadID, m.Spans)
+	return taken{rejected: m.Spans, message: m.Message(m.Spans + accepted)}
 }
 
 // consume hands over a batch that has items; one without is taken as it is.
@@ -105,15 +129,9 @@ func (in *ingest) events(ctx context.Context, r request) (logevent.Report, error
 	data := plog.NewLogs()
 	rl := data.ResourceLogs().AppendEmpty()
 	records := rl.ScopeLogs().AppendEmpty().LogRecords()
-	held := int64(0)
-	defer func() { in.decoded.Release(held) }()
-	limits := logevent.Limits{Depth: in.limits.Depth, Decoded: in.limits.Decoded, Hold: func(bytes int64) error {
-		if !in.decoded.Reserve(bytes) {
-			return body.ErrBusy
-		}
-		held += bytes
-		return nil
-	}}
+	held := in.decoded.Hold()
+	defer held.Release()
+	limits := logevent.Limits{Depth: in.limits.Depth, Decoded: in.limits.Decoded, Hold: held.More}
 	report, err := logevent.Read(r.body, records, pcommon.NewTimestampFromTime(in.now()), limits)
 	if err != nil {
 		return report, err

@@ -30,6 +30,8 @@ func forgedTraces() ptrace.Traces {
 	ss := rs.ScopeSpans().AppendEmpty()
 	forge(ss.Scope().Attributes())
 	span := ss.Spans().AppendEmpty()
+	span.SetTraceID([16]byte{1})
+	span.SetSpanID([8]byte{1})
 	forge(span.Attributes())
 	forge(span.Events().AppendEmpty().Attributes())
 	forge(span.Links().AppendEmpty().Attributes())
@@ -157,5 +159,5 @@ func TestConformantRequestArrivesAsTheStockReceiverWouldDecodeIt(t *testing.T) {
 var conformantJSON = []string{
 	`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"cart"}}]},"scopeSpans":[{"scope":{"name":"lib","version":"1"},"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","parentSpanId":"","name":"GET","kind":2,"startTimeUnixNano":"1700000000000000001","endTimeUnixNano":"1700000000000000002","attributes":[{"key":"i","value":{"intValue":"9223372036854775807"}},{"key":"d","value":{"doubleValue":1.5}},{"key":"b","value":{"boolValue":true}},{"key":"y","value":{"bytesValue":"AAEC"}},{"key":"a","value":{"arrayValue":{"values":[{"stringValue":"x"},{}]}}},{"key":"m","value":{"kvlistValue":{"values":[{"key":"k","value":{"intValue":1}}]}}}],"events":[{"timeUnixNano":"5","name":"exception","attributes":[{"key":"exception.message","value":{"stringValue":"a \"b\" \\ \u00e9 😀"}}]}],"links":[{"traceId":"0102030405060708090A0B0C0D0E0F10","spanId":"0102030405060709"}],"status":{"code":2,"message":"bad"},"flags":1,"traceState":"a=b"}],"schemaUrl":"x"}]}]}`,
 	"{ \"resource_spans\" : [ {\n\t\"scope_spans\": [ {\r\n \"spans\": [ { \"trace_id\": \"0102030405060708090a0b0c0d0e0f10\", \"span_id\": \"0102030405060708\", \"name\": \"snake\", \"kind\": \"SPAN_KIND_SERVER\", \"unknown\": {\"deep\":[[[{}]]]} } ] } ] } ] }",
-	`{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a","attributes":[]},{"name":"b","events":[],"links":[],"droppedAttributesCount":3}]},{"spans":[{"name":"c"}]}]},{"scopeSpans":[{"spans":[{"name":"d"}]}]}]}`,
+	`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060701","name":"a","attributes":[]},{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060702","name":"b","events":[],"links":[],"droppedAttributesCount":3}]},{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060703","name":"c"}]}]},{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060704","name":"d"}]}]}]}`,
 }

@@ -173,8 +173,8 @@ func startDiscard(b *testing.B) endpoints {
 			return err
 		}
 		message.Close()
-		return stream.SendMsg(emptyMessage{})
-	}), grpc.ForceServerCodecV2(emptyCodec{}))
+		return stream.SendMsg(encoded(nil))
+	}), grpc.ForceServerCodecV2(encodedCodec{}))
 	go func() { _ = grpcServer.Serve(grpcListener) }()
 	b.Cleanup(grpcServer.Stop)
 	return endpoints{http: httpListener.Addr().String(), grpc: grpcListener.Addr().String()}

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/metadata"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wireerr"
 )
 
@@ -88,6 +89,19 @@ func (t telemetry) accepted(ctx context.Context, r request, items int) {
 // rejectedItems counts items that were decoded and then refused.
 func (t telemetry) rejectedItems(ctx context.Context, r request, reason wireerr.Reason, items int) {
 	t.builder.TokenOtlpRejectedItems.Add(ctx, int64(items), withReason(r.source, r.signal, r.transport, reason))
+}
+
+// repaired counts what was mended in a request.
+func (t telemetry) repaired(ctx context.Context, r request, m wire.Mended) {
+	add := func(repair string, n int) {
+		if n > 0 {
+			set := attribute.NewSet(append(labels(r.source.name, r.signal, r.transport), attribute.String("repair", repair))...)
+			t.builder.TokenOtlpRepairs.Add(ctx, int64(n), metric.WithAttributeSet(set))
+		}
+	}
+	add("id_read", m.IDsRead)
+	add("id_dropped", m.IDsDropped)
+	add("utf8_replaced", m.StringsReplaced)
 }
 
 // rejected counts a request that is refused as a whole.

@@ -28,3 +28,27 @@ func (b *Budget) Release(n int64) { b.used.Add(-n) }
 
 // Used is how many bytes are held.
 func (b *Budget) Used() int64 { return b.used.Load() }
+
+// Holding is a part of a budget that grows. It has one owner.
+type Holding struct {
+	budget *Budget
+	held   int64
+}
+
+// Hold returns an empty part of the budget.
+func (b *Budget) Hold() Holding { return Holding{budget: b} }
+
+// More takes n more bytes, or returns ErrBusy.
+func (h *Holding) More(n int64) error {
+	if !h.budget.Reserve(n) {
+		return ErrBusy
+	}
+	h.held += n
+	return nil
+}
+
+// Release gives everything back.
+func (h *Holding) Release() {
+	h.budget.Release(h.held)
+	h.held = 0
+}

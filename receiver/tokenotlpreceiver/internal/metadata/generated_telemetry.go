@@ -29,6 +29,7 @@ type TelemetryBuilder struct {
 	TokenOtlpAcceptedItems    metric.Int64Counter
 	TokenOtlpRejectedItems    metric.Int64Counter
 	TokenOtlpRejectedRequests metric.Int64Counter
+	TokenOtlpRepairs          metric.Int64Counter
 	TokenOtlpRequestBytes     metric.Int64Counter
 }
 
@@ -77,6 +78,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_token_otlp_rejected_requests",
 		metric.WithDescription("Requests refused as a whole. [Alpha]"),
 		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TokenOtlpRepairs, err = builder.meter.Int64Counter(
+		"otelcol_token_otlp_repairs",
+		metric.WithDescription("IDs and strings that were mended, or dropped without their item, in requests that were taken. [Alpha]"),
+		metric.WithUnit("{repair}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TokenOtlpRequestBytes, err = builder.meter.Int64Counter(

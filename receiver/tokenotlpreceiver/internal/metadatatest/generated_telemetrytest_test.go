@@ -10,9 +10,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
-	"go.opentelemetry.io/collector/component/componenttest"
-
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/metadata"
+	"go.opentelemetry.io/collector/component/componenttest"
 )
 
 func TestSetupTelemetry(t *testing.T) {
@@ -23,6 +22,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.TokenOtlpAcceptedItems.Add(context.Background(), 1)
 	tb.TokenOtlpRejectedItems.Add(context.Background(), 1)
 	tb.TokenOtlpRejectedRequests.Add(context.Background(), 1)
+	tb.TokenOtlpRepairs.Add(context.Background(), 1)
 	tb.TokenOtlpRequestBytes.Add(context.Background(), 1)
 	AssertEqualTokenOtlpAcceptedItems(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
@@ -31,6 +31,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTokenOtlpRejectedRequests(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTokenOtlpRepairs(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTokenOtlpRequestBytes(t, testTel,

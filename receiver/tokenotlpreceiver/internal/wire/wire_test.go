@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,10 +31,10 @@ func nested(v pcommon.Value, depth int, asMap bool) {
 	v.SetStr("end")
 }
 
-// encoded is an export request in both encodings.
+// encoded is an export request.
 type encoded struct {
-	signal      Signal
-	proto, json []byte
+	signal Signal
+	proto  []byte
 }
 
 func encodeTraces(tb testing.TB, td ptrace.Traces) encoded {
@@ -56,15 +55,12 @@ func encodeMetrics(tb testing.TB, md pmetric.Metrics) encoded {
 
 func encode(tb testing.TB, s Signal, req interface {
 	MarshalProto() ([]byte, error)
-	MarshalJSON() ([]byte, error)
 },
 ) encoded {
 	tb.Helper()
 	p, err := req.MarshalProto()
 	require.NoError(tb, err)
-	j, err := req.MarshalJSON()
-	require.NoError(tb, err)
-	return encoded{signal: s, proto: p, json: j}
+	return encoded{signal: s, proto: p}
 }
 
 // places puts an attribute or a value at every place where one may nest.
@@ -154,7 +150,7 @@ func oneMetric() (pmetric.Metrics, pmetric.Metric) {
 	return md, md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
 }
 
-func TestDepthIsBoundedAtEveryPlaceAndInBothEncodings(t *testing.T) {
+func TestDepthIsBoundedAtEveryPlace(t *testing.T) {
 	for place, build := range places {
 		for _, asMap := range []bool{false, true} {
 			for _, limit := range []int{1, 2, 64, MaxDepth} {
@@ -164,13 +160,9 @@ func TestDepthIsBoundedAtEveryPlaceAndInBothEncodings(t *testing.T) {
 					allowed := build(t, func(v pcommon.Value) { nested(v, limit, asMap) })
 					_, err := Proto(allowed.signal, allowed.proto, limits)
 					require.NoError(t, err)
-					_, err = JSON(allowed.json, limits)
-					require.NoError(t, err)
 
 					deeper := build(t, func(v pcommon.Value) { nested(v, limit+1, asMap) })
 					_, err = Proto(deeper.signal, deeper.proto, limits)
-					require.ErrorIs(t, err, ErrTooDeep)
-					_, err = JSON(deeper.json, limits)
 					require.ErrorIs(t, err, ErrTooDeep)
 				})
 			}
@@ -186,47 +178,15 @@ func TestReservedKeyIsSeenAtEveryPlace(t *testing.T) {
 		t.Run(place, func(t *testing.T) {
 			// places names its attribute "a": rename it on the wire.
 			r := build(t, func(v pcommon.Value) { v.SetEmptyMap().PutStr("spanlake.class", "x") })
-			for _, test := range []struct {
-				name string
-				walk func(encoded) (Result, error)
-			}{
-				{"proto", func(e encoded) (Result, error) { return Proto(e.signal, e.proto, roomy) }},
-				{"json", func(e encoded) (Result, error) { return JSON(e.json, roomy) }},
-			} {
-				res, err := test.walk(r)
-				require.NoError(t, err, test.name)
-				require.True(t, res.Reserved, test.name)
+			res, err := Proto(r.signal, r.proto, roomy)
+			require.NoError(t, err)
+			require.True(t, res.Reserved)
 
-				res, err = test.walk(build(t, func(v pcommon.Value) { v.SetStr("x") }))
-				require.NoError(t, err, test.name)
-				require.False(t, res.Reserved, test.name)
-			}
+			r = build(t, func(v pcommon.Value) { v.SetStr("x") })
+			res, err = Proto(r.signal, r.proto, roomy)
+			require.NoError(t, err)
+			require.False(t, res.Reserved)
 		})
-	}
-}
-
-func TestReservedKeyIsSeenBehindEscapes(t *testing.T) {
-	for text, want := range map[string]bool{
-		`{"a":"spanlake"}`:                       false,
-		`{"a":"x\u0073panlake.source"}`:          false,
-		`{"a":"\n"}`:                             true, // could be s for all the walk knows
-		`{"a":"\u0073panlake.source"}`:           true,
-		`{"a":"span\u006cake.source"}`:           true,
-		`{"a":"spanlake\u002esource"}`:           true,
-		`{"a":"spanlike\u002esource"}`:           false,
-		`{"spanlake.source":1}`:                  true,
-		`{"x":[{"key":"spanlake.","value":{}}]}`: true,
-	} {
-		res, err := JSON([]byte(text), roomy)
-		require.NoError(t, err, text)
-		require.Equal(t, want, res.Reserved, text)
-	}
-}
-
-func TestJSONNestingOutsideAttributeValuesIsBounded(t *testing.T) {
-	for _, open := range []string{"[", `{"a":`, `[{"a":`, `{"\u0061rrayValue":`} {
-		_, err := JSON([]byte(strings.Repeat(open, 100_000)), roomy)
-		require.ErrorIs(t, err, ErrTooDeep, open)
 	}
 }
 
@@ -404,22 +364,11 @@ func TestEstimateFollowsDecodedMemory(t *testing.T) {
 	for name, build := range builders {
 		e := build(t, n)
 		t.Run(name, func(t *testing.T) {
-			for _, test := range []struct {
-				encoding string
-				atMost   float64 // times the memory taken
-				walk     func() (Result, error)
-				decode   func() any
-			}{
-				{"proto", 2, func() (Result, error) { return Proto(e.signal, e.proto, roomy) }, func() any { return decodeProto(t, e) }},
-				// A comma is charged as the largest element.
-				{"json", 40, func() (Result, error) { return JSON(e.json, roomy) }, func() any { return decodeJSON(t, e) }},
-			} {
-				res, err := test.walk()
-				require.NoError(t, err)
-				taken := heapTaken(test.decode)
-				require.Greater(t, float64(res.Decoded), 0.9*float64(taken), "%s: estimate %d, taken %d", test.encoding, res.Decoded, taken)
-				require.Less(t, float64(res.Decoded), test.atMost*float64(taken), "%s: estimate %d, taken %d", test.encoding, res.Decoded, taken)
-			}
+			res, err := Proto(e.signal, e.proto, roomy)
+			require.NoError(t, err)
+			taken := heapTaken(func() any { return decodeProto(t, e) })
+			require.Greater(t, float64(res.Decoded), 0.9*float64(taken), "estimate %d, taken %d", res.Decoded, taken)
+			require.Less(t, float64(res.Decoded), 2*float64(taken), "estimate %d, taken %d", res.Decoded, taken)
 		})
 	}
 }
@@ -443,16 +392,9 @@ func decodeProto(tb testing.TB, e encoded) any {
 	return req
 }
 
-func decodeJSON(tb testing.TB, e encoded) any {
-	tb.Helper()
-	req := newRequest(e.signal)
-	require.NoError(tb, req.UnmarshalJSON(e.json))
-	return req
-}
-
 type request interface {
 	UnmarshalProto([]byte) error
-	UnmarshalJSON([]byte) error
+	MarshalJSON() ([]byte, error)
 }
 
 func newRequest(s Signal) request {
@@ -470,67 +412,20 @@ func TestDecodedLimitIsTheLastByteThatPasses(t *testing.T) {
 	for name, build := range builders {
 		e := build(t, 100)
 		t.Run(name, func(t *testing.T) {
-			for _, walk := range []func(Limits) (Result, error){
-				func(l Limits) (Result, error) { return Proto(e.signal, e.proto, l) },
-				func(l Limits) (Result, error) { return JSON(e.json, l) },
-			} {
-				res, err := walk(roomy)
-				require.NoError(t, err)
-				_, err = walk(Limits{Depth: 64, Decoded: res.Decoded})
-				require.NoError(t, err)
-				_, err = walk(Limits{Depth: 64, Decoded: res.Decoded - 1})
-				require.ErrorIs(t, err, ErrTooLarge)
-			}
+			res, err := Proto(e.signal, e.proto, roomy)
+			require.NoError(t, err)
+			_, err = Proto(e.signal, e.proto, Limits{Depth: 64, Decoded: res.Decoded})
+			require.NoError(t, err)
+			_, err = Proto(e.signal, e.proto, Limits{Depth: 64, Decoded: res.Decoded - 1})
+			require.ErrorIs(t, err, ErrTooLarge)
 		})
 	}
-}
-
-func TestJSONThatIsNoneIsRefused(t *testing.T) {
-	for _, body := range []string{
-		``, ` `, `}`, `]`, `{`, `[`, `{]`, `[}`, `{"a"}`, `{"a":}`, `{"a",}`, `{"a":1,}`, `[1,]`, `[,1]`, `{,}`, `{1:2}`,
-		`{"a":1 "b":2}`, `[1 2]`, `{"a":[},}]}`, `"open`, `"open\"`, `tru`, `{"a":nul}`, `{"a":x}`, `:`, `,`, "\xef\xbb\xbf{}",
-	} {
-		_, err := JSON([]byte(body), roomy)
-		require.ErrorIs(t, err, ErrMalformed, body)
-	}
-	for _, body := range []string{`{}`, `[]`, ` {"a":[1,-2.5e+3,true,false,null,"\"",{},[]]} trailing`, `"x"`, `1`, `null`} {
-		_, err := JSON([]byte(body), roomy)
-		require.NoError(t, err, body)
-	}
-}
-
-func TestDecoderThatGoesOnAfterAFaultIsPaidFor(t *testing.T) {
-	// A name that is a number takes pdata out of step: it reads the commas in
-	// the string after it as elements of the list of spans.
-	const n = 100_000
-	body := `{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":12,"` + strings.Repeat(",x", n) + `":1}]}]}]}`
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	require.Error(t, ptraceotlp.NewExportRequest().UnmarshalJSON([]byte(body)))
-	runtime.ReadMemStats(&after)
-	require.Greater(t, after.TotalAlloc-before.TotalAlloc, uint64(n*200), "the decoder is no longer lenient: charge less")
-	res, err := JSON([]byte(body), roomy)
-	require.NoError(t, err)
-	require.Greater(t, res.Decoded, int64(n*200))
-}
-
-func TestNullElementsAreCharged(t *testing.T) {
-	// pdata makes a span of each null.
-	const n = 10_000
-	body := `{"resourceSpans":[{"scopeSpans":[{"spans":[null` + strings.Repeat(",null", n-1) + `]}]}]}`
-	req := ptraceotlp.NewExportRequest()
-	require.NoError(t, req.UnmarshalJSON([]byte(body)))
-	require.Equal(t, n, req.Traces().SpanCount())
-	res, err := JSON([]byte(body), roomy)
-	require.NoError(t, err)
-	require.Greater(t, res.Decoded, int64(n*200))
 }
 
 func TestWalkDoesNotAllocate(t *testing.T) {
 	e := builders["string attributes"](t, 1000)
 	require.Zero(t, testing.AllocsPerRun(10, func() {
 		_, _ = Proto(e.signal, e.proto, roomy)
-		_, _ = JSON(e.json, roomy)
 	}))
 }
 
@@ -540,14 +435,5 @@ func BenchmarkProto(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = Proto(e.signal, e.proto, roomy)
-	}
-}
-
-func BenchmarkJSON(b *testing.B) {
-	e := builders["string attributes"](b, 5000)
-	b.SetBytes(int64(len(e.json)))
-	b.ReportAllocs()
-	for b.Loop() {
-		_, _ = JSON(e.json, roomy)
 	}
 }

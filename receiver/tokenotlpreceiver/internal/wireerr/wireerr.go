@@ -31,6 +31,7 @@ const (
 	TooLarge     Reason = "too_large"
 	TooDeep      Reason = "too_deep"
 	Malformed    Reason = "malformed"
+	BadID        Reason = "bad_id"      // of spans, never of a request
 	Busy         Reason = "busy"        // too much in flight here
 	Unavailable  Reason = "unavailable" // the pipeline may take it later
 	Refused      Reason = "refused"     // the pipeline will never take it
