@@ -59,6 +59,19 @@ func (w *protoWalk) message(buf []byte, n node, depth int) error {
 		}
 	}
 	for pos := 0; pos < len(buf); {
+		// Most fields have a tag and a length of one byte each.
+		if b := buf[pos]; b > 7 && b < 0x80 && b&7 == wireLen && pos+1 < len(buf) && buf[pos+1] < 0x80 {
+			pos += 2
+			end := pos + int(buf[pos-1])
+			if end > len(buf) {
+				return ErrMalformed
+			}
+			if err := w.value(buf[pos:end], schema[n][b>>3], depth); err != nil {
+				return err
+			}
+			pos = end
+			continue
+		}
 		var tag uint64
 		if b := buf[pos]; b < 0x80 {
 			tag, pos = uint64(b), pos+1
@@ -85,16 +98,14 @@ func (w *protoWalk) message(buf []byte, n node, depth int) error {
 			pos += 4
 		case wireLen:
 			var length uint64
-			if pos < len(buf) && buf[pos] < 0x80 {
-				length, pos = uint64(buf[pos]), pos+1
-			} else if length, pos = varint(buf, pos); pos < 0 {
+			if length, pos = varint(buf, pos); pos < 0 {
 				return ErrMalformed
 			}
 			if length > uint64(len(buf)-pos) {
 				return ErrMalformed
 			}
 			end := pos + int(length)
-			if err := w.field(buf[pos:end], n, field, depth); err != nil {
+			if err := w.value(buf[pos:end], child(n, field), depth); err != nil {
 				return err
 			}
 			pos = end
@@ -108,11 +119,16 @@ func (w *protoWalk) message(buf []byte, n node, depth int) error {
 	return nil
 }
 
-func (w *protoWalk) field(val []byte, parent node, field int32, depth int) error {
-	n := child(parent, field)
+// value walks the value of a length-delimited field.
+func (w *protoWalk) value(val []byte, n node, depth int) error {
 	switch n {
 	case skip:
 		return nil
+	case keyValue:
+		w.left -= cost[n]
+		if w.plainAttribute(val) {
+			return nil // left is looked at with the next other field, and in the end
+		}
 	case packedNumbers:
 		w.left -= int64(len(val)) * numberCost
 	case keyText:
@@ -144,7 +160,7 @@ func (w *protoWalk) field(val []byte, parent node, field int32, depth int) error
 	if w.left < 0 {
 		return ErrTooLarge
 	}
-	if n <= packedNumbers || n == keyValue && w.plainAttribute(val) {
+	if n <= packedNumbers {
 		return nil
 	}
 	if err := w.message(val, n, depth); err != nil {
