@@ -122,7 +122,7 @@ fuzz: check-cxx ## Run every fuzz target for FUZZTIME=20s
 	@for file in $$(git grep -lE '^func Fuzz' -- '*_test.go'); do \
 		for target in $$(grep -oE '^func Fuzz[A-Za-z0-9_]*' "$$file" | cut -d' ' -f2); do \
 			echo "fuzz $$(dirname "$$file") $$target"; \
-			go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target$$" -fuzztime '$(FUZZTIME)'; \
+			go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target$$" -fuzztime '$(FUZZTIME)' -fuzzminimizetime 10x; \
 		done; \
 	done
 

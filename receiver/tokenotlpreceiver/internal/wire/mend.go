@@ -74,15 +74,15 @@ func (m *mender) field(head, val []byte, lengthSize int, n node) {
 	case text, listString, keyText, nameText:
 		m.text(tag, head, val, n)
 	case ownTraceID:
-		m.span.traceID = m.traceID(tag, val)
+		m.span.traceID = m.traceID(tag, head, val)
 	case ownSpanID:
-		m.span.spanID = m.spanID(tag, val)
+		m.span.spanID = m.spanID(tag, head, val)
 	case otherTraceID:
-		if m.traceID(tag, val) == idUnreadable {
+		if m.traceID(tag, head, val) == idUnreadable {
 			m.IDsDropped++
 		}
 	case otherSpanID:
-		if m.spanID(tag, val) == idUnreadable {
+		if m.spanID(tag, head, val) == idUnreadable {
 			m.IDsDropped++
 		}
 	case skip, packedNumbers:
@@ -117,30 +117,31 @@ func (m *mender) text(tag, head, val []byte, n node) {
 	m.dst = appendUTF8(m.dst, val)
 }
 
-func (m *mender) traceID(tag, val []byte) idState {
+func (m *mender) traceID(tag, head, val []byte) idState {
 	id, ok := traceid.TraceFromBytes(val)
-	return m.id(tag, val, id[:], ok)
+	return m.id(tag, head, val, id[:], ok)
 }
 
-func (m *mender) spanID(tag, val []byte) idState {
+func (m *mender) spanID(tag, head, val []byte) idState {
 	id, ok := traceid.SpanFromBytes(val)
-	return m.id(tag, val, id[:], ok)
+	return m.id(tag, head, val, id[:], ok)
 }
 
 // id appends an ID that could be read, and an empty one for one that could not:
 // the last of a field counts.
-func (m *mender) id(tag, val, id []byte, ok bool) idState {
-	m.dst = append(m.dst, tag...)
-	if !ok {
-		m.dst = append(m.dst, 0)
-		if len(val) == 0 {
-			return idMissing
-		}
+func (m *mender) id(tag, head, val, id []byte, ok bool) idState {
+	switch {
+	case len(val) == 0:
+		m.dst = append(m.dst, head...)
+		return idMissing
+	case !ok:
+		m.dst = append(append(m.dst, tag...), 0)
 		return idUnreadable
-	}
-	m.dst = append(append(m.dst, byte(len(id))), id...)
-	if len(val) != len(id) {
+	case len(val) == len(id):
+		m.dst = append(append(m.dst, head...), val...)
+	default:
 		m.IDsRead++
+		m.dst = append(append(append(m.dst, tag...), byte(len(id))), id...)
 	}
 	for _, b := range id {
 		if b != 0 {
