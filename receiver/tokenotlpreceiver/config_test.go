@@ -91,7 +91,7 @@ func TestBadConfigsNameKeyAndRule(t *testing.T) {
 		"bad_sources": {
 			`sources[0].name: "" must match ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`,
 			`sources[1].name: "../etc" must match ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`,
-			`sources[2].tokens: is empty: a source needs at least one token`,
+			`sources[2].tokens: is empty: a source needs at least one token, here or in token_file`,
 			`sources[3].name: "shop" is already the name of sources[2]`,
 			`sources[3].tokens[0]: is empty: is its environment variable set?`,
 			`sources[3].tokens[1]: has 5 characters: a token must have at least 8`,

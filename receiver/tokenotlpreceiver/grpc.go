@@ -82,29 +82,37 @@ func (g *grpcServer) export(s signal, stream grpc.ServerStream) error {
 	if !ok {
 		source = unknown
 	}
-	if err := g.receive(ctx, s, source); err != nil {
+	v := g.ingest.visit(source, s, overGRPC)
+	defer v.answered(ctx)
+	if err := g.receive(ctx, &v); err != nil {
 		refusal := wireerr.From(err)
-		g.ingest.telemetry.rejected(ctx, source, s, overGRPC, refusal.Reason)
+		v.refused(ctx, refusal.Reason)
 		return refusal.GRPC()
 	}
 	return stream.SendMsg(emptyMessage{})
 }
 
-func (g *grpcServer) receive(ctx context.Context, s signal, source *source) error {
+func (g *grpcServer) receive(ctx context.Context, v *visit) error {
 	switch {
-	case source == unknown:
+	case v.source == unknown:
 		return wireerr.New(wireerr.Unauthorized, "Unauthorized")
-	case !g.ingest.next.has(s):
-		return wireerr.New(wireerr.NotFound, "no pipeline of this receiver takes "+s.String())
-	case g.bodies.Budget.Spent():
+	case !g.ingest.next.has(v.signal):
+		return wireerr.New(wireerr.NotFound, "no pipeline of this receiver takes "+v.signal.String())
+	}
+	if err := v.admit(); err != nil {
+		return err
+	}
+	if g.bodies.Budget.Spent() {
 		return body.ErrBusy
 	}
-	b, err := readMessage(ctx, g.bodies)
+	b, err := readMessage(ctx, g.bodies, v)
 	if err != nil {
+		v.unread(g.bodies, err)
 		return err
 	}
 	defer b.Close()
-	return g.ingest.export(ctx, request{source: source, signal: s, transport: overGRPC, encoding: inProtobuf, body: b.Bytes()})
+	v.arrived(ctx, b)
+	return g.ingest.export(ctx, request{source: v.source, signal: v.signal, transport: overGRPC, encoding: inProtobuf, body: b.Bytes()})
 }
 
 // emptyMessage is the answer to every request that is taken.

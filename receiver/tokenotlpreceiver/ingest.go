@@ -55,7 +55,6 @@ var roots = [signals]wire.Signal{traces: wire.Traces, logs: wire.Logs, metrics: 
 // export takes an OTLP export request. When it returns nil, the pipeline has
 // taken every item.
 func (in *ingest) export(ctx context.Context, r request) error {
-	in.telemetry.received(ctx, r)
 	found, err := in.walk(r)
 	if err != nil {
 		return err
@@ -71,7 +70,7 @@ func (in *ingest) export(ctx context.Context, r request) error {
 	if found.Reserved {
 		b.strip()
 	}
-	b.stamp(r.source.name)
+	b.stamp(r.source)
 	return in.consume(ctx, r, b, r.encoding.String())
 }
 
@@ -101,7 +100,6 @@ func (in *ingest) consume(ctx context.Context, r request, b batch, format string
 // events takes JSON log events. It returns an error where none of them could be
 // read, or the pipeline did not take them.
 func (in *ingest) events(ctx context.Context, r request) (logevent.Report, error) {
-	in.telemetry.received(ctx, r)
 	data := plog.NewLogs()
 	rl := data.ResourceLogs().AppendEmpty()
 	records := rl.ScopeLogs().AppendEmpty().LogRecords()
@@ -125,7 +123,7 @@ func (in *ingest) events(ctx context.Context, r request) (logevent.Report, error
 		}
 	}
 	b := logBatch{data: data, next: in.next.logs}
-	b.stamp(r.source.name)
+	b.stamp(r.source)
 	return report, in.consume(ctx, r, b, formatEvents)
 }
 

@@ -10,9 +10,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
-	"go.opentelemetry.io/collector/component/componenttest"
-
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/metadata"
+	"go.opentelemetry.io/collector/component/componenttest"
 )
 
 func TestSetupTelemetry(t *testing.T) {
@@ -21,10 +20,16 @@ func TestSetupTelemetry(t *testing.T) {
 	require.NoError(t, err)
 	defer tb.Shutdown()
 	tb.TokenOtlpAcceptedItems.Add(context.Background(), 1)
+	tb.TokenOtlpRejectedBytes.Add(context.Background(), 1)
 	tb.TokenOtlpRejectedItems.Add(context.Background(), 1)
 	tb.TokenOtlpRejectedRequests.Add(context.Background(), 1)
-	tb.TokenOtlpRequestBytes.Add(context.Background(), 1)
+	tb.TokenOtlpRequestDuration.Record(context.Background(), 1)
+	tb.TokenOtlpRequestSize.Record(context.Background(), 1)
+	tb.TokenOtlpTokenFileReloads.Add(context.Background(), 1)
 	AssertEqualTokenOtlpAcceptedItems(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTokenOtlpRejectedBytes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTokenOtlpRejectedItems(t, testTel,
@@ -33,7 +38,13 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualTokenOtlpRejectedRequests(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
-	AssertEqualTokenOtlpRequestBytes(t, testTel,
+	AssertEqualTokenOtlpRequestDuration(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTokenOtlpRequestSize(t, testTel,
+		[]metricdata.HistogramDataPoint[int64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTokenOtlpTokenFileReloads(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 
