@@ -143,13 +143,16 @@ func (f *tokenFile) examine(exposed string) error {
 
 // merge returns all tokens, with those that are pending in the place of those
 // that they replace. A file with a token that is another's is no longer pending
-// then. Files may exchange a token, if both are pending.
+// then. Files may exchange tokens, if both are pending; a token that stays where
+// it is cannot be taken away.
 func (t *tokenFiles) merge(refuse func(*tokenFile, error)) tokenSet {
 	for {
 		set := configured(t.configs, t.sources)
 		for _, f := range t.files {
 			if f.pending == nil {
 				t.add(set, f, f.tokens)
+			} else {
+				t.add(set, f, f.kept())
 			}
 		}
 		whole := true
@@ -157,7 +160,7 @@ func (t *tokenFiles) merge(refuse func(*tokenFile, error)) tokenSet {
 			if f.pending == nil {
 				continue
 			}
-			if err := clash(set, f.pending); err != nil {
+			if err := f.clash(set); err != nil {
 				f.pending, whole = nil, false
 				refuse(f, err)
 				continue
@@ -177,9 +180,25 @@ func (t *tokenFiles) add(set tokenSet, f *tokenFile, tokens []fileToken) {
 	}
 }
 
-func clash(set tokenSet, tokens []fileToken) error {
-	for _, token := range tokens {
-		if other, taken := set[token.hash]; taken {
+// kept returns those that are pending and in force already.
+func (f *tokenFile) kept() []fileToken {
+	before := make(map[hash]struct{}, len(f.tokens))
+	for _, token := range f.tokens {
+		before[token.hash] = struct{}{}
+	}
+	var kept []fileToken
+	for _, token := range f.pending {
+		if _, ok := before[token.hash]; ok {
+			kept = append(kept, token)
+		}
+	}
+	return kept
+}
+
+// clash finds a pending token that another source has, or the configuration.
+func (f *tokenFile) clash(set tokenSet) error {
+	for _, token := range f.pending {
+		if other, taken := set[token.hash]; taken && (!other.place.file || other.place.source != f.index) {
 			return fmt.Errorf("line %d: is the same token as %s: a token must be listed once", token.line, other.place)
 		}
 	}
