@@ -133,7 +133,7 @@ func TestRateLimitIsOfTheSourceOverAllItsTokensAndSignals(t *testing.T) {
 	got := h.http(call{path: "/v1/logs", headers: map[string]string{"Authorization": "Bearer " + shopNewToken, "Content-Type": jsonType}, body: []byte("{}")})
 	require.Equal(t, http.StatusTooManyRequests, got.status)
 	require.Equal(t, strconv.FormatInt(seconds, 10), got.headers.Get("Retry-After"))
-	require.Equal(t, `{"code":8,"message":"over the rate limit of this source, 10 bytes a second"}`, got.body)
+	require.JSONEq(t, `{"code":8,"message":"over the rate limit of this source, 10 bytes a second"}`, got.body)
 	require.Equal(t, http.StatusTooManyRequests, h.post("/", "", []byte("{}")).status)
 	require.Equal(t, http.StatusNotFound, h.post("/nowhere", "", nil).status, "other faults are told first")
 	_, err := h.send(h.withToken(shopNewToken), exportMethod(metrics), protoOf(t, requestOf(metrics)))

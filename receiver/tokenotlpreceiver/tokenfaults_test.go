@@ -20,26 +20,26 @@ import (
 
 func TestFaultyChangeLeavesTheFormerTokensInForce(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(t *testing.T, g *rig)
+		change func(g *rig)
 		want   string
 	}{
-		"removed": {func(t *testing.T, g *rig) { require.NoError(t, os.Remove(g.shop)) }, "no such file or directory"},
-		"empty":   {func(t *testing.T, g *rig) { g.write(t, g.shop, "") }, "holds no token: at least one is needed"},
-		"invalid": {func(t *testing.T, g *rig) { g.write(t, g.shop, "shop-token-a\nshort\n") }, "line 2: has 5 characters: a token must have at least 8"},
-		"twice":   {func(t *testing.T, g *rig) { g.write(t, g.shop, "shop-token-b\nshop-token-b\n") }, "line 2: is the same token as line 1: a token must be listed once"},
-		"a directory": {func(t *testing.T, g *rig) {
-			require.NoError(t, os.Remove(g.shop))
-			require.NoError(t, os.Mkdir(g.shop, 0o700))
+		"removed": {func(g *rig) { require.NoError(g.t, os.Remove(g.shop)) }, "no such file or directory"},
+		"empty":   {func(g *rig) { g.write(g.shop, "") }, "holds no token: at least one is needed"},
+		"invalid": {func(g *rig) { g.write(g.shop, "shop-token-a\nshort\n") }, "line 2: has 5 characters: a token must have at least 8"},
+		"twice":   {func(g *rig) { g.write(g.shop, "shop-token-b\nshop-token-b\n") }, "line 2: is the same token as line 1: a token must be listed once"},
+		"a directory": {func(g *rig) {
+			require.NoError(g.t, os.Remove(g.shop))
+			require.NoError(g.t, os.Mkdir(g.shop, 0o700))
 		}, "is not a regular file"},
-		"a token of another's config": {func(t *testing.T, g *rig) { g.write(t, g.shop, "shop-token-b\n"+otherToken) }, "line 2: is the same token as sources[2].tokens[0]: a token must be listed once"},
-		"a token of another's file":   {func(t *testing.T, g *rig) { g.write(t, g.shop, "billing-token-a") }, "line 1: is the same token as line 1 of sources[1].token_file: a token must be listed once"},
-		"a token of its own config":   {func(t *testing.T, g *rig) { g.write(t, g.shop, shopToken) }, "line 1: is the same token as sources[0].tokens[0]: a token must be listed once"},
+		"a token of another's config": {func(g *rig) { g.write(g.shop, "shop-token-b\n"+otherToken) }, "line 2: is the same token as sources[2].tokens[0]: a token must be listed once"},
+		"a token of another's file":   {func(g *rig) { g.write(g.shop, "billing-token-a") }, "line 1: is the same token as line 1 of sources[1].token_file: a token must be listed once"},
+		"a token of its own config":   {func(g *rig) { g.write(g.shop, shopToken) }, "line 1: is the same token as sources[0].tokens[0]: a token must be listed once"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := startRig(t)
-			test.change(t, g)
+			test.change(g)
 			// Another's change is taken meanwhile.
-			g.write(t, g.billing, "billing-token-a\nbilling-token-b")
+			g.write(g.billing, "billing-token-a\nbilling-token-b")
 			g.polls(4)
 			g.is("shop-token-a", "shop")
 			g.is("shop-token-b", "")
@@ -54,7 +54,7 @@ func TestFaultyChangeLeavesTheFormerTokensInForce(t *testing.T) {
 			require.EqualError(t, event.Err(), fmt.Sprintf("sources[0].token_file: %q: %s", g.shop, test.want))
 
 			require.NoError(t, os.RemoveAll(g.shop))
-			g.write(t, g.shop, "shop-token-c")
+			g.write(g.shop, "shop-token-c")
 			g.polls(2)
 			g.is("shop-token-c", "shop")
 			g.is("shop-token-a", "")
@@ -67,13 +67,13 @@ func TestFaultyChangeLeavesTheFormerTokensInForce(t *testing.T) {
 
 func TestTokenFileThatIsPutBackIsMended(t *testing.T) {
 	g := startRig(t)
-	g.write(t, g.shop, "short")
+	g.write(g.shop, "short")
 	g.polls(2)
-	g.write(t, g.shop, "shop-token-a\n")
+	g.write(g.shop, "shop-token-a\n")
 	g.polls(2)
 	event, _ := g.host.status()
 	require.Equal(t, componentstatus.StatusOK, event.Status())
-	g.write(t, g.shop, "short")
+	g.write(g.shop, "short")
 	g.polls(2)
 	require.Len(t, g.warnings(), 2, "the fault is a new one")
 	require.Zero(t, g.reloads("shop", "ok"), "nothing was taken")
@@ -81,18 +81,18 @@ func TestTokenFileThatIsPutBackIsMended(t *testing.T) {
 
 func TestTokenMayMoveFromFileToFile(t *testing.T) {
 	g := startRig(t)
-	g.write(t, g.shop, "billing-token-a")
-	g.write(t, g.billing, "shop-token-a")
+	g.write(g.shop, "billing-token-a")
+	g.write(g.billing, "shop-token-a")
 	g.polls(2)
 	g.is("billing-token-a", "shop")
 	g.is("shop-token-a", "billing")
 	require.Empty(t, g.warnings())
 	// One of them only, until the other follows.
-	g.write(t, g.shop, "shop-token-a")
+	g.write(g.shop, "shop-token-a")
 	g.polls(2)
 	g.is("billing-token-a", "shop")
 	require.Len(t, g.warnings(), 1)
-	g.write(t, g.billing, "billing-token-b")
+	g.write(g.billing, "billing-token-b")
 	g.polls(2)
 	g.is("shop-token-a", "shop")
 	g.is("billing-token-b", "billing")
@@ -103,8 +103,8 @@ func TestTokenMayMoveFromFileToFile(t *testing.T) {
 // A file that cannot give up its token takes those down that wanted it.
 func TestRefusedFileKeepsItsTokensFromOthers(t *testing.T) {
 	g := startRig(t)
-	g.write(t, g.shop, "shop-token-b\n"+otherToken)
-	g.write(t, g.billing, "shop-token-a")
+	g.write(g.shop, "shop-token-b\n"+otherToken)
+	g.write(g.billing, "shop-token-a")
 	g.polls(2)
 	g.is("shop-token-a", "shop")
 	g.is("billing-token-a", "billing")
@@ -172,11 +172,11 @@ func TestFaultyTokenFileStopsTheStart(t *testing.T) {
 
 func TestTokensOfFilesAreNotTold(t *testing.T) {
 	g := startRig(t)
-	g.write(t, g.shop, "billing-token-a\nsecret-token-1")
+	g.write(g.shop, "billing-token-a\nsecret-token-1")
 	g.polls(2)
-	g.write(t, g.shop, "secret-token-1\nsecret-token-1\nsecret token\nsecre")
+	g.write(g.shop, "secret-token-1\nsecret-token-1\nsecret token\nsecre")
 	g.polls(2)
-	g.write(t, g.shop, "secret-token-1\nshop-token-a")
+	g.write(g.shop, "secret-token-1\nshop-token-a")
 	g.polls(2)
 	g.is("secret-token-1", "shop")
 	told := ""

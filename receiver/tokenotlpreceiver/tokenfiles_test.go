@@ -37,8 +37,8 @@ func startRig(t *testing.T) *rig {
 		shop: filepath.Join(dir, "shop"), billing: filepath.Join(dir, "billing"),
 		ticks: make(chan time.Time), host: &statusHost{Host: componenttest.NewNopHost()},
 	}
-	g.write(t, g.shop, "shop-token-a\n")
-	g.write(t, g.billing, "billing-token-a\n")
+	require.NoError(t, os.WriteFile(g.shop, []byte("shop-token-a\n"), 0o600))
+	require.NoError(t, os.WriteFile(g.billing, []byte("billing-token-a\n"), 0o600))
 	g.harness = start(t, options{ticks: g.ticks, host: g.host, config: func(cfg *Config) {
 		cfg.Sources = []Source{
 			{Name: "shop", Tokens: []configopaque.String{shopToken}, TokenFile: g.shop},
@@ -49,9 +49,9 @@ func startRig(t *testing.T) *rig {
 	return g
 }
 
-func (g *rig) write(t *testing.T, path, content string) {
-	t.Helper()
-	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+func (g *rig) write(path, content string) {
+	g.t.Helper()
+	require.NoError(g.t, os.WriteFile(path, []byte(content), 0o600))
 }
 
 // polls waits for n polls to be made. That the tick after them is taken tells
@@ -103,14 +103,12 @@ func (g *rig) reloads(source, outcome string) int64 {
 		return 0
 	}
 	for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
-		if p.Attributes.Equals(ptr(attribute.NewSet(attribute.String("source", source), attribute.String("outcome", outcome)))) {
+		if p.Attributes.Equals(new(attribute.NewSet(attribute.String("source", source), attribute.String("outcome", outcome)))) {
 			return p.Value
 		}
 	}
 	return 0
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func TestTokensOfAFileStandBesideThoseOfTheConfig(t *testing.T) {
 	g := startRig(t)
@@ -124,28 +122,25 @@ func TestTokensOfAFileStandBesideThoseOfTheConfig(t *testing.T) {
 }
 
 func TestChangedTokenFileIsTaken(t *testing.T) {
-	for name, change := range map[string]func(t *testing.T, path, content string){
-		"in place": func(t *testing.T, path, content string) {
-			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	for name, change := range map[string]func(path, content string) error{
+		"in place": func(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) },
+		"renamed over": func(path, content string) error {
+			return errors.Join(os.WriteFile(path+".new", []byte(content), 0o600), os.Rename(path+".new", path))
 		},
-		"renamed over": func(t *testing.T, path, content string) {
-			require.NoError(t, os.WriteFile(path+".new", []byte(content), 0o600))
-			require.NoError(t, os.Rename(path+".new", path))
+		"removed and made anew": func(path, content string) error {
+			return errors.Join(os.Remove(path), os.WriteFile(path, []byte(content), 0o600))
 		},
-		"removed and made anew": func(t *testing.T, path, content string) {
-			require.NoError(t, os.Remove(path))
-			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-		},
-		"same size and time": func(t *testing.T, path, content string) {
+		"same size and time": func(path, content string) error {
 			info, err := os.Stat(path)
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-			require.NoError(t, os.Chtimes(path, info.ModTime(), info.ModTime()))
+			if err != nil {
+				return err
+			}
+			return errors.Join(os.WriteFile(path, []byte(content), 0o600), os.Chtimes(path, info.ModTime(), info.ModTime()))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := startRig(t)
-			change(t, g.shop, "shop-token-b\n")
+			require.NoError(t, change(g.shop, "shop-token-b\n"))
 			g.polls(2)
 			g.is("shop-token-b", "shop")
 			g.is("shop-token-a", "")
@@ -188,11 +183,11 @@ func TestTokenFileOfASwappedMountIsTaken(t *testing.T) {
 
 func TestRotationByTheFileHasNoGap(t *testing.T) {
 	g := startRig(t)
-	g.write(t, g.shop, "shop-token-a\nshop-token-b\n")
+	g.write(g.shop, "shop-token-a\nshop-token-b\n")
 	g.polls(2)
 	g.is("shop-token-a", "shop")
 	g.is("shop-token-b", "shop")
-	g.write(t, g.shop, "shop-token-b\n")
+	g.write(g.shop, "shop-token-b\n")
 	g.polls(2)
 	g.is("shop-token-a", "")
 	g.is("shop-token-b", "shop")
@@ -210,11 +205,11 @@ func TestHalfWrittenTokenFileIsNotTaken(t *testing.T) {
 		g := startRig(t)
 		polled := files(g)
 		require.NoError(t, polled.load())
-		g.write(t, g.shop, whole[:cut])
+		g.write(g.shop, whole[:cut])
 		polled.poll(t.Context())
 		g.is("shop-token-a", "shop")
 		g.is("shop-token-b", "")
-		g.write(t, g.shop, whole)
+		g.write(g.shop, whole)
 		polled.poll(t.Context())
 		g.is("shop-token-a", "shop")
 		polled.poll(t.Context())
@@ -241,7 +236,7 @@ func TestRequestOfARemovedTokenFinishes(t *testing.T) {
 	done := make(chan int, 1)
 	go func() { done <- send() }()
 	<-next.entered
-	g.write(t, path, "shop-token-b")
+	g.write(path, "shop-token-b")
 	g.polls(2)
 	require.Equal(t, 401, send())
 	close(next.release)
