@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -46,8 +47,8 @@ func TestBucketOfExtremeRates(t *testing.T) {
 	slow := newBucket(1, testTime)
 	for range 100 {
 		slow.charge(testTime, 1<<30)
+		require.Positive(t, slow.wait(testTime), "debts do not wrap around")
 	}
-	require.Positive(t, slow.wait(testTime), "debts do not wrap around")
 	fast := newBucket(math.MaxInt64, testTime)
 	fast.charge(testTime, 1<<30)
 	require.Zero(t, fast.wait(testTime))
@@ -190,4 +191,17 @@ func TestBodiesThatCannotBeReadAreChargedToo(t *testing.T) {
 			require.Equal(t, test.want, h.post("/", "", []byte("{}")).headers.Get("Retry-After"))
 		})
 	}
+}
+
+func TestGRPCMessagesThatCannotBeReadAreChargedToo(t *testing.T) {
+	h := start(t, options{config: func(cfg *Config) {
+		cfg.Sources[0].RateLimit = 10
+		cfg.MaxRequestSizeMiB, cfg.MaxUncompressedSizeMiB = 1, 1
+	}})
+	_, err := h.send(h.withToken(shopToken), exportMethod(traces), make([]byte, 1<<20+1), grpc.UseCompressor("gzip"))
+	require.Equal(t, codes.ResourceExhausted, status.Code(err))
+	require.Empty(t, status.Convert(err).Details(), "not to be sent again")
+	got := h.post("/", "", []byte("{}"))
+	require.Equal(t, http.StatusTooManyRequests, got.status)
+	require.Equal(t, "104857", got.headers.Get("Retry-After"))
 }

@@ -79,11 +79,8 @@ func (v *visit) refused(ctx context.Context, reason wireerr.Reason) {
 	}
 }
 
-// answered measures how long the request of a known source took.
+// answered measures how long the request took.
 func (v *visit) answered(ctx context.Context) {
-	if v.source == unknown {
-		return
-	}
 	v.in.telemetry.answered(ctx, v.source, v.signal, v.transport, v.in.now().Sub(v.began))
 }
 
