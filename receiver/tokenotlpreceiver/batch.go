@@ -35,10 +35,10 @@ func (c *consumers) has(s signal) bool {
 type batch interface {
 	// items is the number of spans, log records or data points.
 	items() int
-	// strip removes the reserved attributes.
+	// strip removes the reserved attributes, save those that stamp sets.
 	strip()
 	// stamp names the source on every resource.
-	stamp(source string)
+	stamp(s *source)
 	// consume hands the batch to the pipeline.
 	consume(ctx context.Context, obs *receiverhelper.ObsReport, format string) error
 }
@@ -66,9 +66,9 @@ type traceBatch struct {
 	next consumer.Traces
 }
 
-func (b traceBatch) items() int          { return b.data.SpanCount() }
-func (b traceBatch) strip()              { stripTraces(b.data) }
-func (b traceBatch) stamp(source string) { stampAll(b.data.ResourceSpans().All(), source) }
+func (b traceBatch) items() int      { return b.data.SpanCount() }
+func (b traceBatch) strip()          { stripTraces(b.data) }
+func (b traceBatch) stamp(s *source) { stampAll(b.data.ResourceSpans().All(), s) }
 
 func (b traceBatch) consume(ctx context.Context, obs *receiverhelper.ObsReport, format string) error {
 	ctx, n := obs.StartTracesOp(ctx), b.items()
@@ -82,9 +82,9 @@ type logBatch struct {
 	next consumer.Logs
 }
 
-func (b logBatch) items() int          { return b.data.LogRecordCount() }
-func (b logBatch) strip()              { stripLogs(b.data) }
-func (b logBatch) stamp(source string) { stampAll(b.data.ResourceLogs().All(), source) }
+func (b logBatch) items() int      { return b.data.LogRecordCount() }
+func (b logBatch) strip()          { stripLogs(b.data) }
+func (b logBatch) stamp(s *source) { stampAll(b.data.ResourceLogs().All(), s) }
 
 func (b logBatch) consume(ctx context.Context, obs *receiverhelper.ObsReport, format string) error {
 	ctx, n := obs.StartLogsOp(ctx), b.items()
@@ -98,9 +98,9 @@ type metricBatch struct {
 	next consumer.Metrics
 }
 
-func (b metricBatch) items() int          { return b.data.DataPointCount() }
-func (b metricBatch) strip()              { stripMetrics(b.data) }
-func (b metricBatch) stamp(source string) { stampAll(b.data.ResourceMetrics().All(), source) }
+func (b metricBatch) items() int      { return b.data.DataPointCount() }
+func (b metricBatch) strip()          { stripMetrics(b.data) }
+func (b metricBatch) stamp(s *source) { stampAll(b.data.ResourceMetrics().All(), s) }
 
 func (b metricBatch) consume(ctx context.Context, obs *receiverhelper.ObsReport, format string) error {
 	ctx, n := obs.StartMetricsOp(ctx), b.items()

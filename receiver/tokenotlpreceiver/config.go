@@ -60,6 +60,18 @@ type Source struct {
 	// without a gap.
 	Tokens []configopaque.String `mapstructure:"tokens"`
 
+	// TokenFile is the path of a file with more tokens, one a line. It is read
+	// again when it changes.
+	TokenFile string `mapstructure:"token_file"`
+
+	// RateLimit is how many bytes a second the source may send, counted after
+	// decompression; 0 is no limit.
+	RateLimit int64 `mapstructure:"rate_limit"`
+
+	// Relay lets the source say for each resource which source it comes from. It
+	// is for our own agents, which have stamped that themselves.
+	Relay bool `mapstructure:"relay"`
+
 	// prevent unkeyed literal initialization
 	_ struct{}
 }

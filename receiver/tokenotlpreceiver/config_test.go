@@ -62,8 +62,9 @@ func TestEveryOptionIsRead(t *testing.T) {
 	require.Equal(t, 5*time.Second, cfg.Protocols.HTTP.Get().ReadTimeout)
 	require.True(t, cfg.Protocols.HTTP.Get().CORS.HasValue())
 	require.Equal(t, []Source{
-		{Name: "shop", Tokens: []configopaque.String{"shop-token-1", "shop-token-2"}},
-		{Name: "b.i-l_1", Tokens: []configopaque.String{"billing-token-1"}},
+		{Name: "shop", Tokens: []configopaque.String{"shop-token-1", "shop-token-2"}, RateLimit: 1 << 20},
+		{Name: "b.i-l_1", TokenFile: "/run/secrets/billing", Relay: true},
+		{Name: "both", Tokens: []configopaque.String{"both-token-1"}, TokenFile: "tokens.txt"},
 	}, cfg.Sources)
 	require.Equal(t, int64(1), cfg.MaxRequestSizeMiB)
 	require.Equal(t, int64(2), cfg.MaxUncompressedSizeMiB)
@@ -91,7 +92,7 @@ func TestBadConfigsNameKeyAndRule(t *testing.T) {
 		"bad_sources": {
 			`sources[0].name: "" must match ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`,
 			`sources[1].name: "../etc" must match ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`,
-			`sources[2].tokens: is empty: a source needs at least one token`,
+			`sources[2].tokens: is empty: a source needs at least one token, here or in token_file`,
 			`sources[3].name: "shop" is already the name of sources[2]`,
 			`sources[3].tokens[0]: is empty: is its environment variable set?`,
 			`sources[3].tokens[1]: has 5 characters: a token must have at least 8`,
@@ -99,6 +100,11 @@ func TestBadConfigsNameKeyAndRule(t *testing.T) {
 			`sources[3].tokens[3]: has a blank, a line break or a character beyond ASCII at position 21: no client could send it`,
 			`sources[4].tokens[1]: is the same token as sources[0].tokens[0]: a token must be listed once`,
 			`sources[4].tokens[2]: is the same token as sources[4].tokens[0]: a token must be listed once`,
+		},
+		"bad_source_options": {
+			`sources[0].tokens: is empty: a source needs at least one token, here or in token_file`,
+			`sources[1].rate_limit: -1 must not be negative: bytes a second, or 0 for no limit`,
+			`sources[2].token_file: "/run/./secrets//b" is already the token_file of sources[1]: a token must be listed once`,
 		},
 		"long_name": {`sources[0].name: "a123456789012345678901234567890123456789012345678901234567890123x" must match ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`},
 		"development_token_in_the_open": {
@@ -153,9 +159,16 @@ func TestBadConfigsNameKeyAndRule(t *testing.T) {
 	}
 }
 
-func TestUnknownKeyIsRefused(t *testing.T) {
-	_, err := load(t, "unknown_key")
-	require.ErrorContains(t, err, "token")
+func TestUnreadableConfigsNameTheKey(t *testing.T) {
+	for name, key := range map[string]string{
+		"unknown_key":            "token",
+		"rate_limit_with_a_unit": "rate_limit",
+		"relay_without_a_truth":  "relay",
+		"token_files":            "token_files",
+	} {
+		_, err := load(t, name)
+		require.ErrorContains(t, err, key, name)
+	}
 }
 
 func TestReceiverLeavesItsConfigAlone(t *testing.T) {

@@ -82,30 +82,38 @@ func (g *grpcServer) export(s signal, stream grpc.ServerStream) error {
 	if !ok {
 		source = unknown
 	}
-	took, err := g.receive(ctx, s, source)
+	v := g.ingest.visit(source, s, overGRPC)
+	defer v.answered(ctx)
+	took, err := g.receive(ctx, &v)
 	if err != nil {
 		refusal := wireerr.From(err)
-		g.ingest.telemetry.rejected(ctx, source, s, overGRPC, refusal.Reason)
+		v.refused(ctx, refusal.Reason)
 		return refusal.GRPC()
 	}
 	return stream.SendMsg(encoded(took.answer(inProtobuf)))
 }
 
-func (g *grpcServer) receive(ctx context.Context, s signal, source *source) (taken, error) {
+func (g *grpcServer) receive(ctx context.Context, v *visit) (taken, error) {
 	switch {
-	case source == unknown:
+	case v.source == unknown:
 		return taken{}, wireerr.New(wireerr.Unauthorized, "Unauthorized")
-	case !g.ingest.next.has(s):
-		return taken{}, wireerr.New(wireerr.NotFound, "no pipeline of this receiver takes "+s.String())
-	case g.bodies.Budget.Spent():
+	case !g.ingest.next.has(v.signal):
+		return taken{}, wireerr.New(wireerr.NotFound, "no pipeline of this receiver takes "+v.signal.String())
+	}
+	if err := v.admit(); err != nil {
+		return taken{}, err
+	}
+	if g.bodies.Budget.Spent() {
 		return taken{}, body.ErrBusy
 	}
-	b, err := readMessage(ctx, g.bodies)
+	b, err := readMessage(ctx, g.bodies, v)
 	if err != nil {
+		v.unread(g.bodies, err)
 		return taken{}, err
 	}
 	defer b.Close()
-	return g.ingest.export(ctx, request{source: source, signal: s, transport: overGRPC, encoding: inProtobuf, body: b.Bytes()})
+	v.arrived(ctx, b)
+	return g.ingest.export(ctx, request{source: v.source, signal: v.signal, transport: overGRPC, encoding: inProtobuf, body: b.Bytes()})
 }
 
 // encoded is a message of the server, as it goes out.

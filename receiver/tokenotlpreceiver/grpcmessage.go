@@ -33,7 +33,7 @@ const (
 )
 
 // readMessage reads the message of a call, decompressed.
-func readMessage(ctx context.Context, bodies *body.Reader) (*body.Body, error) {
+func readMessage(ctx context.Context, bodies *body.Reader, v *visit) (*body.Body, error) {
 	stream, ok := grpc.ServerTransportStreamFromContext(ctx).(messageStream)
 	if !ok {
 		return nil, wireerr.New(wireerr.Unavailable, "gRPC has changed: its streams cannot be read")
@@ -50,7 +50,7 @@ func readMessage(ctx context.Context, bodies *body.Reader) (*body.Body, error) {
 	case flag != flagPlain:
 		return nil, wireerr.New(wireerr.Malformed, fmt.Sprintf("the message has flag %d, which its grpc-encoding does not explain", flag))
 	}
-	return bodies.Read(coding, &messageReader{stream: stream, left: int(length)}, length)
+	return bodies.Read(coding, v.watch(&messageReader{stream: stream, left: int(length)}), length)
 }
 
 // messageReader reads what follows the header of a message.

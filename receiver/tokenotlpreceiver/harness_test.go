@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/consumer"
@@ -65,6 +66,11 @@ type options struct {
 	config func(*Config)
 	// next replaces the sinks; a nil consumer leaves its signal without pipeline.
 	next *consumers
+	// now replaces nowForTests.
+	now func() time.Time
+	// ticks replaces the ticker of token files.
+	ticks <-chan time.Time
+	host  component.Host
 }
 
 func testConfig() *Config {
@@ -96,7 +102,13 @@ func start(t testing.TB, opts options) *harness {
 	core, h.logs = observer.New(zapcore.DebugLevel)
 	set.Logger = zap.New(core)
 
-	shared := &sharedReceivers{now: nowForTests, receivers: make(map[*Config]*tokenReceiver)}
+	if opts.now == nil {
+		opts.now = nowForTests
+	}
+	if opts.host == nil {
+		opts.host = componenttest.NewNopHost()
+	}
+	shared := &sharedReceivers{now: opts.now, receivers: make(map[*Config]*tokenReceiver)}
 	var components []receiver.Traces
 	if next.traces != nil {
 		c, err := shared.createTraces(t.Context(), set, h.cfg, next.traces)
@@ -114,8 +126,9 @@ func start(t testing.TB, opts options) *harness {
 		components = append(components, c)
 	}
 	for _, c := range components {
-		require.NoError(t, c.Start(t.Context(), componenttest.NewNopHost()))
 		h.receiver = c.(*tokenReceiver)
+		h.receiver.every = func(time.Duration) (<-chan time.Time, func()) { return opts.ticks, func() {} }
+		require.NoError(t, c.Start(t.Context(), opts.host))
 	}
 	if h.receiver.grpcAddr != nil {
 		conn, err := grpc.NewClient(h.receiver.grpcAddr.String(),

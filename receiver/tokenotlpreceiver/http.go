@@ -28,23 +28,23 @@ type httpHandler struct {
 // exchange is one HTTP request and its answer.
 type exchange struct {
 	*httpHandler
+	visit
 	w           http.ResponseWriter
 	r           *http.Request
 	contentType string // media type of the request, parameters cut off
-	source      *source
-	signal      signal
 }
 
 // ServeHTTP implements http.Handler. Nothing is told, and none of the body read,
 // before the token is known to be right.
 func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := exchange{httpHandler: h, w: w, r: r, contentType: mediaType(r), source: unknown, signal: signalOf(r.URL.Path)}
+	x := exchange{httpHandler: h, visit: h.ingest.visit(unknown, signalOf(r.URL.Path), overHTTP), w: w, r: r, contentType: mediaType(r)}
 	source := h.tokens.authenticate(r.Header["Authorization"])
 	if source == nil {
 		x.refuse(wireerr.New(wireerr.Unauthorized, "Unauthorized"))
 		return
 	}
 	x.source = source
+	defer x.answered(r.Context())
 	switch {
 	case x.signal == none:
 		x.refuse(wireerr.New(wireerr.NotFound, "no such path: OTLP is taken at /v1/traces, /v1/logs and /v1/metrics, JSON log events at /"))
@@ -136,13 +136,18 @@ func (x *exchange) events() {
 
 // read returns the body, or nil when the request has been refused for it.
 func (x *exchange) read() *body.Body {
+	if err := x.admit(); err != nil {
+		x.refuse(wireerr.From(err))
+		return nil
+	}
 	if x.bodies.Budget.Spent() {
 		x.refuse(wireerr.From(body.ErrBusy))
 		return nil
 	}
 	encodings := x.r.Header.Values("Content-Encoding")
-	b, err := x.bodies.Read(strings.ToLower(strings.Join(encodings, ", ")), x.r.Body, x.r.ContentLength)
+	b, err := x.bodies.Read(strings.ToLower(strings.Join(encodings, ", ")), x.watch(x.r.Body), x.r.ContentLength)
 	if err != nil {
+		x.unread(x.bodies, err)
 		refusal := wireerr.From(err)
 		if refusal.Reason == wireerr.Encoding {
 			x.w.Header().Set("Accept-Encoding", body.Encodings)
@@ -150,6 +155,7 @@ func (x *exchange) read() *body.Body {
 		x.refuse(refusal)
 		return nil
 	}
+	x.arrived(x.r.Context(), b)
 	return b
 }
 
@@ -158,7 +164,7 @@ func (x *exchange) request(b *body.Body, e encoding) request {
 }
 
 func (x *exchange) refuse(refusal *wireerr.Error) {
-	x.ingest.telemetry.rejected(x.r.Context(), x.source, x.signal, overHTTP, refusal.Reason)
+	x.refused(x.r.Context(), refusal.Reason)
 	refusal.WriteHTTP(x.w, x.contentType)
 }
 

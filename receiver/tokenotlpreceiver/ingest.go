@@ -55,7 +55,6 @@ var wireSignals = [signals]wire.Signal{traces: wire.Traces, logs: wire.Logs, met
 // export takes an OTLP export request. When it returns nil, the pipeline has
 // taken every item but those that taken names.
 func (in *ingest) export(ctx context.Context, r request) (taken, error) {
-	in.telemetry.received(ctx, r)
 	held := in.decoded.Hold()
 	defer held.Release()
 	if r.encoding == inJSON {
@@ -88,7 +87,7 @@ func (in *ingest) export(ctx context.Context, r request) (taken, error) {
 	if found.Reserved {
 		b.strip()
 	}
-	b.stamp(r.source.name)
+	b.stamp(r.source)
 	n := b.items()
 	if err := in.consume(ctx, r, b, r.encoding.String()); err != nil {
 		return taken{}, err
@@ -125,7 +124,6 @@ func (in *ingest) consume(ctx context.Context, r request, b batch, format string
 // events takes JSON log events. It returns an error where none of them could be
 // read, or the pipeline did not take them.
 func (in *ingest) events(ctx context.Context, r request) (logevent.Report, error) {
-	in.telemetry.received(ctx, r)
 	data := plog.NewLogs()
 	rl := data.ResourceLogs().AppendEmpty()
 	records := rl.ScopeLogs().AppendEmpty().LogRecords()
@@ -143,7 +141,7 @@ func (in *ingest) events(ctx context.Context, r request) (logevent.Report, error
 		}
 	}
 	b := logBatch{data: data, next: in.next.logs}
-	b.stamp(r.source.name)
+	b.stamp(r.source)
 	return report, in.consume(ctx, r, b, formatEvents)
 }
 

@@ -31,6 +31,27 @@ func TestConfigOfTheReadmeIsValid(t *testing.T) {
 	require.NoError(t, confmap.Validate(cfg))
 }
 
+func TestReadmeNamesEveryReasonAndMetric(t *testing.T) {
+	text := readme(t)
+	metadata, err := os.ReadFile("metadata.yaml")
+	require.NoError(t, err)
+	var declared struct {
+		Attributes struct {
+			Reason struct{ Enum []string }
+		}
+		Telemetry struct{ Metrics map[string]any }
+	}
+	require.NoError(t, yaml.Unmarshal(metadata, &declared))
+	require.NotEmpty(t, declared.Attributes.Reason.Enum)
+	for _, reason := range declared.Attributes.Reason.Enum {
+		require.Contains(t, text, "`"+reason+"`")
+	}
+	require.NotEmpty(t, declared.Telemetry.Metrics)
+	for name := range declared.Telemetry.Metrics {
+		require.Contains(t, text, "`otelcol_"+name+"`")
+	}
+}
+
 func TestBodiesOfTheReadmeAreTaken(t *testing.T) {
 	h := start(t, options{})
 	bodies := regexp.MustCompile(`(?s) -d '(.*?)'`).FindAllStringSubmatch(readme(t), -1)

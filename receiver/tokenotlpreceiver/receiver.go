@@ -35,11 +35,13 @@ type tokenReceiver struct {
 	cfg       *Config
 	set       receiver.Settings
 	next      consumers // complete before Start
+	sources   []*source
 	tokens    *tokenTable
 	bodies    *body.Reader
 	ingest    *ingest
 	telemetry telemetry
 	grace     time.Duration // shutdownGrace but in tests
+	every     func(time.Duration) (ticks <-chan time.Time, stop func())
 	onClose   func()
 
 	serving sync.WaitGroup
@@ -48,6 +50,7 @@ type tokenReceiver struct {
 	started  bool
 	closed   bool
 	hosts    []component.Host
+	unwatch  context.CancelFunc // ends the watch of token files; nil if there are none
 	grpc     *grpc.Server
 	http     *http.Server
 	grpcAddr net.Addr
@@ -59,12 +62,15 @@ func newTokenReceiver(cfg *Config, set receiver.Settings, now func() time.Time, 
 	if err != nil {
 		return nil, err
 	}
+	sources := newSources(cfg.Sources, now())
 	r := &tokenReceiver{
 		cfg:       cfg,
 		set:       set,
-		tokens:    newTokenTable(cfg.Sources),
+		sources:   sources,
+		tokens:    newTokenTable(configured(cfg.Sources, sources)),
 		telemetry: t,
 		grace:     shutdownGrace,
+		every:     every,
 		onClose:   onClose,
 		bodies: &body.Reader{
 			MaxReceived: cfg.MaxRequestSizeMiB * mib,
@@ -114,10 +120,37 @@ func (r *tokenReceiver) start(ctx context.Context, host component.Host) (bool, e
 		return false, nil
 	}
 	r.started = true
+	if err := r.watchTokenFiles(); err != nil {
+		return true, err
+	}
 	if err := r.startGRPC(ctx, host); err != nil {
 		return true, err
 	}
 	return true, r.startHTTP(ctx, host)
+}
+
+// watchTokenFiles reads the token files, and again whenever they change.
+func (r *tokenReceiver) watchTokenFiles() error {
+	files := newTokenFiles(r.cfg, r.sources, r.tokens, r.telemetry, r.set.Logger, r.report)
+	if len(files.files) == 0 {
+		return nil
+	}
+	if err := files.load(); err != nil {
+		return err
+	}
+	var ctx context.Context
+	ctx, r.unwatch = context.WithCancel(context.Background())
+	ticks, stop := r.every(pollInterval)
+	r.serving.Go(func() {
+		defer stop()
+		files.run(ctx, ticks)
+	})
+	return nil
+}
+
+func every(d time.Duration) (<-chan time.Time, func()) {
+	t := time.NewTicker(d)
+	return t.C, t.Stop
 }
 
 func (r *tokenReceiver) startGRPC(ctx context.Context, host component.Host) error {
@@ -180,12 +213,15 @@ func (r *tokenReceiver) serve(name string, l net.Listener, serve func(net.Listen
 	})
 }
 
-func (r *tokenReceiver) fail(err error) {
+func (r *tokenReceiver) fail(err error) { r.report(componentstatus.NewFatalErrorEvent(err)) }
+
+// report tells the Collector how the components are that the receiver stands for.
+func (r *tokenReceiver) report(event *componentstatus.Event) {
 	r.mu.Lock()
 	hosts := r.hosts
 	r.mu.Unlock()
 	for _, host := range hosts {
-		componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
+		componentstatus.ReportStatus(host, event)
 	}
 }
 
@@ -195,10 +231,14 @@ func (r *tokenReceiver) Shutdown(ctx context.Context) error {
 	r.mu.Lock()
 	closed := r.closed
 	grpcServer, httpServer := r.grpc, r.http
+	unwatch := r.unwatch
 	r.closed = true
 	r.mu.Unlock()
 	if closed {
 		return nil
+	}
+	if unwatch != nil {
+		unwatch()
 	}
 	defer r.onClose()
 	defer r.telemetry.shutdown()

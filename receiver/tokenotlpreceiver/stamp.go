@@ -11,11 +11,39 @@ import (
 	"github.com/spanlake/spanlake/internal/attr"
 )
 
-// stampAll names the source on every resource.
-func stampAll[R interface{ Resource() pcommon.Resource }](resources iter.Seq2[int, R], source string) {
+// stampAll names the source on every resource, once: pdata lets a client send a
+// key twice.
+func stampAll[R interface{ Resource() pcommon.Resource }](resources iter.Seq2[int, R], s *source) {
 	for _, r := range resources {
-		r.Resource().Attributes().PutStr(attr.Source, source)
+		attributes := r.Resource().Attributes()
+		name := s.name
+		if s.relay {
+			if stamped := handedOn(attributes); stamped != "" {
+				name = stamped
+			}
+		}
+		attributes.RemoveIf(func(key string, _ pcommon.Value) bool { return key == attr.Source })
+		attributes.PutStr(attr.Source, name)
 	}
+}
+
+// handedOn returns the source that a relay stamped on a resource, empty unless
+// it is the name of one, and the only one.
+func handedOn(attributes pcommon.Map) string {
+	name, found := "", 0
+	for key, value := range attributes.All() {
+		if key != attr.Source {
+			continue
+		}
+		found++
+		if value.Type() == pcommon.ValueTypeStr {
+			name = value.Str()
+		}
+	}
+	if found != 1 || !nameRule.MatchString(name) {
+		return ""
+	}
+	return name
 }
 
 // Keys that begin with attr.Prefix steer what the pipeline does with an item. A
@@ -25,9 +53,14 @@ func strip(attributes pcommon.Map) {
 	attributes.RemoveIf(func(key string, _ pcommon.Value) bool { return attr.Reserved(key) })
 }
 
+// stripResource leaves the source to stampAll.
+func stripResource(r pcommon.Resource) {
+	r.Attributes().RemoveIf(func(key string, _ pcommon.Value) bool { return attr.Reserved(key) && key != attr.Source })
+}
+
 func stripTraces(td ptrace.Traces) {
 	for _, rs := range td.ResourceSpans().All() {
-		strip(rs.Resource().Attributes())
+		stripResource(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
 			strip(ss.Scope().Attributes())
 			for _, span := range ss.Spans().All() {
@@ -46,7 +79,7 @@ func stripTraces(td ptrace.Traces) {
 // stripLogs also takes the keys of map bodies, which become attributes.
 func stripLogs(ld plog.Logs) {
 	for _, rl := range ld.ResourceLogs().All() {
-		strip(rl.Resource().Attributes())
+		stripResource(rl.Resource())
 		for _, sl := range rl.ScopeLogs().All() {
 			strip(sl.Scope().Attributes())
 			for _, record := range sl.LogRecords().All() {
@@ -61,7 +94,7 @@ func stripLogs(ld plog.Logs) {
 
 func stripMetrics(md pmetric.Metrics) {
 	for _, rm := range md.ResourceMetrics().All() {
-		strip(rm.Resource().Attributes())
+		stripResource(rm.Resource())
 		for _, sm := range rm.ScopeMetrics().All() {
 			strip(sm.Scope().Attributes())
 			for _, m := range sm.Metrics().All() {

@@ -168,7 +168,7 @@ func startDiscard(b *testing.B) endpoints {
 	b.Cleanup(func() { require.NoError(b, httpServer.Close()) })
 	bodies := &body.Reader{MaxReceived: 10 * mib, MaxPlain: 100 * mib, Budget: body.NewBudget(256 * mib)}
 	grpcServer := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
-		message, err := readMessage(stream.Context(), bodies)
+		message, err := readMessage(stream.Context(), bodies, &visit{source: unknown})
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package tokenotlpreceiver
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
@@ -40,35 +41,6 @@ func (t transport) String() string {
 	return [...]string{overGRPC: "grpc", overHTTP: "http"}[t]
 }
 
-// source is who sent a request. It does not change once made.
-type source struct {
-	name string
-	// attributes are those of accepted requests, made once so that counting one
-	// allocates nothing.
-	attributes [signals][transports][]metric.AddOption
-}
-
-// unknown is the source of requests without a valid token.
-var unknown = newSource("")
-
-func newSource(name string) *source {
-	s := &source{name: name}
-	for sig := range signals {
-		for tr := range transports {
-			s.attributes[sig][tr] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(labels(name, sig, tr)...))}
-		}
-	}
-	return s
-}
-
-func labels(source string, sig signal, tr transport) []attribute.KeyValue {
-	return []attribute.KeyValue{
-		attribute.String("source", source),
-		attribute.String("signal", sig.String()),
-		attribute.String("transport", tr.String()),
-	}
-}
-
 // telemetry counts requests and items. It is safe for concurrent use.
 type telemetry struct{ builder *metadata.TelemetryBuilder }
 
@@ -77,18 +49,23 @@ func newTelemetry(set component.TelemetrySettings) (telemetry, error) {
 	return telemetry{builder}, err
 }
 
-// received counts the body of an authenticated request.
-func (t telemetry) received(ctx context.Context, r request) {
-	t.builder.TokenOtlpRequestBytes.Add(ctx, int64(len(r.body)), r.source.attributes[r.signal][r.transport]...)
+// received measures the body of an authenticated request.
+func (t telemetry) received(ctx context.Context, s *source, sig signal, tr transport, size int64) {
+	t.builder.TokenOtlpRequestSize.Record(ctx, size, s.series(sig, tr, "").record[:]...)
+}
+
+// answered measures how long an authenticated request took.
+func (t telemetry) answered(ctx context.Context, s *source, sig signal, tr transport, took time.Duration) {
+	t.builder.TokenOtlpRequestDuration.Record(ctx, took.Seconds(), s.series(sig, tr, "").record[:]...)
 }
 
 func (t telemetry) accepted(ctx context.Context, r request, items int) {
-	t.builder.TokenOtlpAcceptedItems.Add(ctx, int64(items), r.source.attributes[r.signal][r.transport]...)
+	t.builder.TokenOtlpAcceptedItems.Add(ctx, int64(items), r.source.series(r.signal, r.transport, "").add[:]...)
 }
 
 // rejectedItems counts items that were decoded and then refused.
 func (t telemetry) rejectedItems(ctx context.Context, r request, reason wireerr.Reason, items int) {
-	t.builder.TokenOtlpRejectedItems.Add(ctx, int64(items), withReason(r.source, r.signal, r.transport, reason))
+	t.builder.TokenOtlpRejectedItems.Add(ctx, int64(items), r.source.series(r.signal, r.transport, reason).add[:]...)
 }
 
 // repaired counts what was mended in a request.
@@ -106,11 +83,22 @@ func (t telemetry) repaired(ctx context.Context, r request, m wire.Mended) {
 
 // rejected counts a request that is refused as a whole.
 func (t telemetry) rejected(ctx context.Context, s *source, sig signal, tr transport, reason wireerr.Reason) {
-	t.builder.TokenOtlpRejectedRequests.Add(ctx, 1, withReason(s, sig, tr, reason))
+	t.builder.TokenOtlpRejectedRequests.Add(ctx, 1, s.series(sig, tr, reason).add[:]...)
 }
 
-func withReason(s *source, sig signal, tr transport, reason wireerr.Reason) metric.MeasurementOption {
-	return metric.WithAttributeSet(attribute.NewSet(append(labels(s.name, sig, tr), attribute.String("reason", string(reason)))...))
+// rejectedBytes counts the body of a request that is refused as a whole.
+func (t telemetry) rejectedBytes(ctx context.Context, s *source, sig signal, tr transport, reason wireerr.Reason, size int64) {
+	t.builder.TokenOtlpRejectedBytes.Add(ctx, size, s.series(sig, tr, reason).add[:]...)
+}
+
+// reloaded counts what became of a change of a token file.
+func (t telemetry) reloaded(ctx context.Context, s *source, ok bool) {
+	outcome := "failed"
+	if ok {
+		outcome = "ok"
+	}
+	t.builder.TokenOtlpTokenFileReloads.Add(ctx, 1, metric.WithAttributes(
+		attribute.String("source", s.name), attribute.String("outcome", outcome)))
 }
 
 func (t telemetry) shutdown() { t.builder.Shutdown() }

@@ -18,9 +18,13 @@ func manySources(n int) []Source {
 	return sources
 }
 
+func tableOf(configs []Source) *tokenTable {
+	return newTokenTable(configured(configs, newSources(configs, testTime)))
+}
+
 func TestEachTokenFindsItsSource(t *testing.T) {
 	sources := manySources(10_000)
-	table := newTokenTable(sources)
+	table := tableOf(sources)
 	for _, source := range sources {
 		for _, token := range source.Tokens {
 			found := table.authenticate([]string{"Bearer " + string(token)})
@@ -36,7 +40,7 @@ func TestEachTokenFindsItsSource(t *testing.T) {
 func BenchmarkAuthenticate(b *testing.B) {
 	for _, n := range []int{1, 10_000} {
 		b.Run(fmt.Sprintf("sources=%d", n), func(b *testing.B) {
-			table := newTokenTable(manySources(n))
+			table := tableOf(manySources(n))
 			header := []string{"Bearer second-token-00000000"}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"regexp"
 
 	"go.opentelemetry.io/collector/component"
@@ -75,7 +76,8 @@ func (cfg *Config) checkSources() error {
 	}
 	var errs []error
 	names := make(map[string]int, len(cfg.Sources))
-	tokens := make(map[[sha256.Size]byte]string, len(cfg.Sources))
+	files := make(map[string]int)
+	tokens := make(map[hash]place, len(cfg.Sources))
 	exposed := cfg.exposedEndpoint()
 	for i, source := range cfg.Sources {
 		key := fmt.Sprintf("sources[%d]", i)
@@ -86,8 +88,19 @@ func (cfg *Config) checkSources() error {
 		} else {
 			names[source.Name] = i
 		}
-		if len(source.Tokens) == 0 {
-			errs = append(errs, fmt.Errorf("%s.tokens: is empty: a source needs at least one token", key))
+		if len(source.Tokens) == 0 && source.TokenFile == "" {
+			errs = append(errs, fmt.Errorf("%s.tokens: is empty: a source needs at least one token, here or in token_file", key))
+		}
+		if source.TokenFile != "" {
+			path := filepath.Clean(source.TokenFile)
+			if first, taken := files[path]; taken {
+				errs = append(errs, fmt.Errorf("%s.token_file: %q is already the token_file of sources[%d]: a token must be listed once", key, source.TokenFile, first))
+			} else {
+				files[path] = i
+			}
+		}
+		if source.RateLimit < 0 {
+			errs = append(errs, fmt.Errorf("%s.rate_limit: %d must not be negative: bytes a second, or 0 for no limit", key, source.RateLimit))
 		}
 		for j, token := range source.Tokens {
 			key := fmt.Sprintf("%s.tokens[%d]", key, j)
@@ -95,14 +108,14 @@ func (cfg *Config) checkSources() error {
 				errs = append(errs, err)
 				continue
 			}
-			if token == developmentToken && exposed != "" {
-				errs = append(errs, fmt.Errorf("%s: is the development token, which everyone knows, and %s: it may be used on loopback endpoints only", key, exposed))
+			if err := checkExposure(key, string(token), exposed); err != nil {
+				errs = append(errs, err)
 			}
-			hash := sha256.Sum256([]byte(token))
-			if first, taken := tokens[hash]; taken {
+			h := hash(sha256.Sum256([]byte(token)))
+			if first, taken := tokens[h]; taken {
 				errs = append(errs, fmt.Errorf("%s: is the same token as %s: a token must be listed once", key, first))
 			} else {
-				tokens[hash] = key
+				tokens[h] = place{source: i, item: j}
 			}
 		}
 	}
@@ -125,6 +138,15 @@ func checkToken(key, token string) error {
 		}
 	}
 	return nil
+}
+
+// checkExposure refuses the development token where exposed, an endpoint that
+// others than this machine may reach, is not empty.
+func checkExposure(key, token, exposed string) error {
+	if token != developmentToken || exposed == "" {
+		return nil
+	}
+	return fmt.Errorf("%s: is the development token, which everyone knows, and %s: it may be used on loopback endpoints only", key, exposed)
 }
 
 // exposedEndpoint describes an endpoint that others than this machine may reach,

@@ -27,10 +27,13 @@ type TelemetryBuilder struct {
 	mu                        sync.Mutex
 	registrations             []metric.Registration
 	TokenOtlpAcceptedItems    metric.Int64Counter
+	TokenOtlpRejectedBytes    metric.Int64Counter
 	TokenOtlpRejectedItems    metric.Int64Counter
 	TokenOtlpRejectedRequests metric.Int64Counter
 	TokenOtlpRepairs          metric.Int64Counter
-	TokenOtlpRequestBytes     metric.Int64Counter
+	TokenOtlpRequestDuration  metric.Float64Histogram
+	TokenOtlpRequestSize      metric.Int64Histogram
+	TokenOtlpTokenFileReloads metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -68,6 +71,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.TokenOtlpRejectedBytes, err = builder.meter.Int64Counter(
+		"otelcol_token_otlp_rejected_bytes",
+		metric.WithDescription("Bytes after decompression of request bodies that were read and then refused as a whole. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
 	builder.TokenOtlpRejectedItems, err = builder.meter.Int64Counter(
 		"otelcol_token_otlp_rejected_items",
 		metric.WithDescription("Spans, log records and metric data points that were decoded and then refused, and JSON log events that could not be read. [Alpha]"),
@@ -86,10 +95,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{repair}"),
 	)
 	errs = errors.Join(errs, err)
-	builder.TokenOtlpRequestBytes, err = builder.meter.Int64Counter(
-		"otelcol_token_otlp_request_bytes",
-		metric.WithDescription("Bytes of request bodies after decompression. [Alpha]"),
+	builder.TokenOtlpRequestDuration, err = builder.meter.Float64Histogram(
+		"otelcol_token_otlp_request_duration",
+		metric.WithDescription("Time from the token of a request to its answer. [Alpha]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.TokenOtlpRequestSize, err = builder.meter.Int64Histogram(
+		"otelcol_token_otlp_request_size",
+		metric.WithDescription("Bytes of a request body after decompression. [Alpha]"),
 		metric.WithUnit("By"),
+		metric.WithExplicitBucketBoundaries([]float64{1024, 4096, 16384, 65536, 262144, 1.048576e+06, 4.194304e+06, 1.6777216e+07, 6.7108864e+07, 2.68435456e+08}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.TokenOtlpTokenFileReloads, err = builder.meter.Int64Counter(
+		"otelcol_token_otlp_token_file_reloads",
+		metric.WithDescription("Changes of a token file that were taken, and polls that found one which could not be. [Alpha]"),
+		metric.WithUnit("{reload}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

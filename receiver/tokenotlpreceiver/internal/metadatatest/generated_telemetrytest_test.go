@@ -20,11 +20,17 @@ func TestSetupTelemetry(t *testing.T) {
 	require.NoError(t, err)
 	defer tb.Shutdown()
 	tb.TokenOtlpAcceptedItems.Add(context.Background(), 1)
+	tb.TokenOtlpRejectedBytes.Add(context.Background(), 1)
 	tb.TokenOtlpRejectedItems.Add(context.Background(), 1)
 	tb.TokenOtlpRejectedRequests.Add(context.Background(), 1)
 	tb.TokenOtlpRepairs.Add(context.Background(), 1)
-	tb.TokenOtlpRequestBytes.Add(context.Background(), 1)
+	tb.TokenOtlpRequestDuration.Record(context.Background(), 1)
+	tb.TokenOtlpRequestSize.Record(context.Background(), 1)
+	tb.TokenOtlpTokenFileReloads.Add(context.Background(), 1)
 	AssertEqualTokenOtlpAcceptedItems(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTokenOtlpRejectedBytes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTokenOtlpRejectedItems(t, testTel,
@@ -36,7 +42,13 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualTokenOtlpRepairs(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
-	AssertEqualTokenOtlpRequestBytes(t, testTel,
+	AssertEqualTokenOtlpRequestDuration(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTokenOtlpRequestSize(t, testTel,
+		[]metricdata.HistogramDataPoint[int64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTokenOtlpTokenFileReloads(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

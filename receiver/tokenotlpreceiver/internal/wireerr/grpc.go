@@ -11,8 +11,8 @@ import (
 func (e *Error) GRPC() error {
 	a := answers[e.Reason]
 	st := status.New(a.grpc, e.Message)
-	if a.retry {
-		if detailed, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(RetryDelay)}); err == nil {
+	if e.delay > 0 {
+		if detailed, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(e.delay)}); err == nil {
 			st = detailed
 		}
 	}

@@ -26,8 +26,10 @@ const unauthorizedBody = `{"message":"Unauthorized"}`
 func (e *Error) WriteHTTP(w http.ResponseWriter, contentType string) {
 	a := answers[e.Reason]
 	h := w.Header()
-	if a.retry {
-		h.Set("Retry-After", strconv.Itoa(int(RetryDelay/time.Second)))
+	if e.delay > 0 {
+		// RFC 9110 has whole seconds here; rounded down, the next try would fail.
+		seconds := (e.delay-1)/time.Second + 1
+		h.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}
 	if e.Reason == Unauthorized {
 		h.Set("WWW-Authenticate", "Bearer")

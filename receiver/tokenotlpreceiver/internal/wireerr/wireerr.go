@@ -31,13 +31,15 @@ const (
 	TooLarge     Reason = "too_large"
 	TooDeep      Reason = "too_deep"
 	Malformed    Reason = "malformed"
-	BadID        Reason = "bad_id"      // of spans, never of a request
-	Busy         Reason = "busy"        // too much in flight here
-	Unavailable  Reason = "unavailable" // the pipeline may take it later
-	Refused      Reason = "refused"     // the pipeline will never take it
+	BadID        Reason = "bad_id"       // of spans, never of a request
+	Busy         Reason = "busy"         // too much in flight here
+	RateLimited  Reason = "rate_limited" // too much from this source
+	Unavailable  Reason = "unavailable"  // the pipeline may take it later
+	Refused      Reason = "refused"      // the pipeline will never take it
 )
 
-// RetryDelay is what clients are asked to wait before they send again.
+// RetryDelay is what clients are asked to wait before they send again, where
+// nothing better is known.
 const RetryDelay = time.Second
 
 // maxMessage bounds what of an error is told to the client.
@@ -60,6 +62,7 @@ var answers = map[Reason]answer{
 	TooDeep:      {http.StatusBadRequest, codes.InvalidArgument, false},
 	Malformed:    {http.StatusBadRequest, codes.InvalidArgument, false},
 	Busy:         {http.StatusServiceUnavailable, codes.Unavailable, true},
+	RateLimited:  {http.StatusTooManyRequests, codes.ResourceExhausted, true},
 	Unavailable:  {http.StatusServiceUnavailable, codes.Unavailable, true},
 	Refused:      {http.StatusBadRequest, codes.InvalidArgument, false},
 }
@@ -68,11 +71,23 @@ var answers = map[Reason]answer{
 type Error struct {
 	Reason  Reason
 	Message string
+	delay   time.Duration // before the request may be sent again; not positive: never
 }
 
-// New returns a refusal.
+// New returns a refusal. Where its reason may pass, the client is asked to send
+// again after RetryDelay.
 func New(reason Reason, message string) *Error {
-	return &Error{Reason: reason, Message: clean(message)}
+	e := &Error{Reason: reason, Message: clean(message)}
+	if answers[reason].retry {
+		e.delay = RetryDelay
+	}
+	return e
+}
+
+// NewAfter returns a refusal after which the client is to send again, once delay
+// has passed.
+func NewAfter(reason Reason, message string, delay time.Duration) *Error {
+	return &Error{Reason: reason, Message: clean(message), delay: max(delay, 1)}
 }
 
 // Error implements error.

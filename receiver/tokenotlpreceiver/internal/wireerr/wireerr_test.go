@@ -7,10 +7,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -39,6 +41,7 @@ func TestEveryErrorHasItsAnswer(t *testing.T) {
 		{New(NotFound, "x"), NotFound, 404, codes.Unimplemented, false},
 		{fmt.Errorf("wrapped: %w", New(Method, "x")), Method, 405, codes.Unimplemented, false},
 		{New(ContentType, "x"), ContentType, 415, codes.InvalidArgument, false},
+		{New(RateLimited, "x"), RateLimited, 429, codes.ResourceExhausted, true},
 		{New(Unauthorized, "x"), Unauthorized, 401, codes.Unauthenticated, false},
 		{errors.New("full"), Unavailable, 503, codes.Unavailable, true},
 		{consumererror.NewPermanent(errors.New("never")), Refused, 400, codes.InvalidArgument, false},
@@ -61,6 +64,28 @@ func TestEveryErrorHasItsAnswer(t *testing.T) {
 			require.Equal(t, test.grpc, st.Code())
 			require.Equal(t, test.retry, len(st.Details()) == 1)
 		})
+	}
+}
+
+func TestDelayIsTold(t *testing.T) {
+	for delay, seconds := range map[time.Duration]string{
+		-time.Second:            "1",
+		0:                       "1",
+		1:                       "1",
+		time.Second:             "1",
+		time.Second + 1:         "2",
+		1500 * time.Millisecond: "2",
+		time.Hour:               "3600",
+	} {
+		refusal := NewAfter(RateLimited, "x", delay)
+		rec := httptest.NewRecorder()
+		refusal.WriteHTTP(rec, JSON)
+		require.Equal(t, http.StatusTooManyRequests, rec.Code)
+		require.Equal(t, seconds, rec.Header().Get("Retry-After"), delay)
+		require.JSONEq(t, `{"code":8,"message":"x"}`, rec.Body.String())
+		st := status.Convert(refusal.GRPC())
+		require.Equal(t, codes.ResourceExhausted, st.Code())
+		require.Equal(t, max(delay, 1), st.Details()[0].(*errdetails.RetryInfo).GetRetryDelay().AsDuration())
 	}
 }
 
