@@ -96,8 +96,7 @@ func nested(depth int, asMap bool) string {
 
 // withoutNulls drops the members that are null: pdata sets a member of a oneof
 // to its zero value then. The order of all other members stays.
-func withoutNulls(tb testing.TB, body []byte) []byte {
-	tb.Helper()
+func withoutNulls(tb require.TestingT, body []byte) []byte {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var out bytes.Buffer
