@@ -63,13 +63,6 @@ func jsonOf(tb testing.TB, req request) string {
 	return string(out)
 }
 
-func protoOf(tb testing.TB, req request) []byte {
-	tb.Helper()
-	out, err := req.MarshalProto()
-	require.NoError(tb, err)
-	return out
-}
-
 // oneSpan is a request of one span with these members.
 func oneSpan(members string) string {
 	return `{"resourceSpans":[{"scopeSpans":[{"spans":[{` + members + `}]}]}]}`
