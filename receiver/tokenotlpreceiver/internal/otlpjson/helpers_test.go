@@ -46,14 +46,11 @@ func decoded(tb testing.TB, s wire.Signal, body string) string {
 	tb.Helper()
 	out, err := Transcode(s, []byte(body), nil, roomy)
 	require.NoError(tb, err)
-	return jsonOf(tb, fromProto(tb, s, out))
-}
-
-func fromProto(tb testing.TB, s wire.Signal, out []byte) request {
-	tb.Helper()
+	_, err = wire.Proto(s, out, wire.Limits{Depth: wire.MaxDepth, Decoded: math.MaxInt64})
+	require.NoError(tb, err)
 	req := newRequest(s)
 	require.NoError(tb, req.UnmarshalProto(out))
-	return req
+	return jsonOf(tb, req)
 }
 
 func jsonOf(tb testing.TB, req request) string {
