@@ -29,6 +29,9 @@
 // value), where the second of two IDs for one field is empty, and for numbers of
 // over maxNumber characters, which are refused.
 //
+// The length of a message may be padded with zeros up to five bytes, which any
+// reader of protobuf takes; that of an attribute of less than 128 bytes never is.
+//
 // The output is at most four times as long as the input: a list of numbers of
 // one digit, at eight bytes each, is the worst case. It is mostly half as long.
 package otlpjson

@@ -25,11 +25,7 @@ var (
 )
 
 func severities() map[string]int32 {
-	names := map[string]int32{
-		"SEVERITY_NUMBER_UNSPECIFIED": 0,
-		// pdata knows only this spelling of it.
-		"SEVERITY_NUMBER_TRACE ": 1,
-	}
+	names := map[string]int32{"SEVERITY_NUMBER_UNSPECIFIED": 0}
 	number := int32(1)
 	for _, level := range []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"} {
 		for _, step := range []string{"", "2", "3", "4"} {
@@ -37,5 +33,7 @@ func severities() map[string]int32 {
 			number++
 		}
 	}
+	// pdata knows the lowest level only with a space behind it.
+	names["SEVERITY_NUMBER_TRACE"+" "] = names["SEVERITY_NUMBER_TRACE"]
 	return names
 }

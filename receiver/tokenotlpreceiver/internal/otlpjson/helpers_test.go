@@ -46,14 +46,11 @@ func decoded(tb testing.TB, s wire.Signal, body string) string {
 	tb.Helper()
 	out, err := Transcode(s, []byte(body), nil, roomy)
 	require.NoError(tb, err)
-	return jsonOf(tb, fromProto(tb, s, out))
-}
-
-func fromProto(tb testing.TB, s wire.Signal, out []byte) request {
-	tb.Helper()
+	_, err = wire.Proto(s, out, wire.Limits{Depth: wire.MaxDepth, Decoded: math.MaxInt64})
+	require.NoError(tb, err)
 	req := newRequest(s)
 	require.NoError(tb, req.UnmarshalProto(out))
-	return req
+	return jsonOf(tb, req)
 }
 
 func jsonOf(tb testing.TB, req request) string {
@@ -61,13 +58,6 @@ func jsonOf(tb testing.TB, req request) string {
 	out, err := req.MarshalJSON()
 	require.NoError(tb, err)
 	return string(out)
-}
-
-func protoOf(tb testing.TB, req request) []byte {
-	tb.Helper()
-	out, err := req.MarshalProto()
-	require.NoError(tb, err)
-	return out
 }
 
 // oneSpan is a request of one span with these members.
@@ -96,8 +86,7 @@ func nested(depth int, asMap bool) string {
 
 // withoutNulls drops the members that are null: pdata sets a member of a oneof
 // to its zero value then. The order of all other members stays.
-func withoutNulls(tb testing.TB, body []byte) []byte {
-	tb.Helper()
+func withoutNulls(tb require.TestingT, body []byte) []byte {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var out bytes.Buffer

@@ -1,15 +1,24 @@
 package otlpjson
 
+import "encoding/binary"
+
 // Everything here needs room that has been reserved, unless it says otherwise.
 
 func (t *transcoder) tag(f *field) { t.varint(f.tag) }
 
 func (t *transcoder) varint(v uint64) {
-	for v >= 0x80 {
-		t.out = append(t.out, byte(v)|0x80)
-		v >>= 7
+	if v < 0x80 {
+		t.out = append(t.out, byte(v))
+		return
 	}
-	t.out = append(t.out, byte(v))
+	t.out = binary.AppendUvarint(t.out, v)
+}
+
+func appendLength(out []byte, n int) []byte {
+	if n < 0x80 {
+		return append(out, byte(n))
+	}
+	return binary.AppendUvarint(out, uint64(n))
 }
 
 // varintLen is how many bytes v takes.

@@ -110,8 +110,7 @@ func (t *transcoder) text(f *field) bool {
 	}
 	t.tag(f)
 	if !escaped {
-		t.varint(uint64(to - from))
-		t.out = append(t.out, t.src[from:to]...)
+		t.out = append(appendLength(t.out, to-from), t.src[from:to]...)
 		return true
 	}
 	width := varintLen(to - from)
@@ -225,16 +224,16 @@ func (t *transcoder) plainAttribute(f *field) bool {
 	key, value := src[keyAt:keyEnd], src[valueAt:valueEnd]
 	inner := 1 + varintLen(len(value)) + len(value)
 	outer := 1 + varintLen(len(key)) + len(key) + 1 + varintLen(inner) + inner
-	t.tag(f)
-	t.varint(uint64(outer))
-	t.out = append(t.out, keyTag)
-	t.varint(uint64(len(key)))
-	t.out = append(t.out, key...)
-	t.out = append(t.out, valueTag)
-	t.varint(uint64(inner))
-	t.out = append(t.out, stringTag)
-	t.varint(uint64(len(value)))
-	t.out = append(t.out, value...)
+	out := binary.AppendUvarint(t.out, f.tag)
+	out = appendLength(out, outer)
+	out = append(out, keyTag)
+	out = appendLength(out, len(key))
+	out = append(out, key...)
+	out = append(out, valueTag)
+	out = appendLength(out, inner)
+	out = append(out, stringTag)
+	out = appendLength(out, len(value))
+	t.out = append(out, value...)
 	t.pos = valueEnd + len(last)
 	return true
 }

@@ -14,10 +14,11 @@ type Limits struct {
 	// Depth is how deep attribute values and log bodies may nest, as
 	// wire.Limits.Depth. At most wire.MaxDepth.
 	Depth int
-	// Size is the largest output in bytes.
+	// Size is the largest output in bytes. A string with escapes counts as it is
+	// written until they are resolved.
 	Size int64
-	// Hold is asked before the output buffer grows by so many bytes, the
-	// capacity of dst not included; its error ends the work. Nil allows all.
+	// Hold is asked before the output buffer grows by so many bytes, at first
+	// beyond the capacity of dst; its error ends the work. Nil allows all.
 	Hold func(bytes int64) error
 }
 
@@ -32,14 +33,14 @@ const sizeSlack = 4 * (3*wire.MaxDepth + 64)
 // the input are the first buffer.
 const firstShare = 5
 
-// Transcode appends the protobuf form of the export request in src to dst. Its
-// errors wrap wire.ErrMalformed, wire.ErrTooDeep or wire.ErrTooLarge, or are
-// Hold's own; none holds any of the input. What it returns beside an error is
-// dst, with what capacity it has got.
+// Transcode appends the protobuf form of the export request in src to dst, which
+// may not overlap. Its errors wrap wire.ErrMalformed, wire.ErrTooDeep or
+// wire.ErrTooLarge, or are Hold's own; none holds any of the input. What it
+// returns beside an error is dst, with what capacity it has got.
 func Transcode(s wire.Signal, src, dst []byte, l Limits) ([]byte, error) {
 	base := len(dst)
 	t := transcoder{
-		src: src, out: dst, hold: l.Hold, maxDepth: l.Depth,
+		src: src, out: dst, hold: l.Hold, maxDepth: min(l.Depth, wire.MaxDepth),
 		limit:  int64(base) + min(max(l.Size, 0), math.MaxInt64/2) + sizeSlack,
 		follow: firstFollow,
 	}
