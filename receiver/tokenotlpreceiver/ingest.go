@@ -57,11 +57,12 @@ var wireSignals = [signals]wire.Signal{traces: wire.Traces, logs: wire.Logs, met
 func (in *ingest) export(ctx context.Context, r request) (taken, error) {
 	held := in.decoded.Hold()
 	defer held.Release()
+	idsRead := 0
 	if r.encoding == inJSON {
 		buf := scratch.Get().(*[]byte)
 		defer scratch.Put(buf)
 		var err error
-		if r.body, err = in.transcode(r, buf, &held); err != nil {
+		if r.body, idsRead, err = in.transcode(r, buf, &held); err != nil {
 			return taken{}, err
 		}
 	}
@@ -80,6 +81,7 @@ func (in *ingest) export(ctx context.Context, r request) (taken, error) {
 		}
 		r.body, mended = wire.Mend(signal, make([]byte, 0, int64(len(r.body))+max(0, found.Growth)), r.body)
 	}
+	mended.IDsRead += idsRead
 	b, err := in.next.decode(r.signal, r.body)
 	if err != nil {
 		return taken{}, wireerr.New(wireerr.Malformed, err.Error())

@@ -140,6 +140,7 @@ func TestRepairsAreCounted(t *testing.T) {
 	metadatatest.AssertEqualTokenOtlpRepairs(t, h.telemetry, []metricdata.DataPoint[int64]{
 		point(2, "traces", "repair", "id_read"),
 		point(1, "traces", "repair", "utf8_replaced"),
+		point(1, "logs", "repair", "id_read"),
 		point(1, "logs", "repair", "id_dropped"),
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 	metadatatest.AssertEqualTokenOtlpRejectedItems(t, h.telemetry, []metricdata.DataPoint[int64]{

@@ -15,13 +15,13 @@ const maxKeptTranscoded = 1 << 20
 var scratch = sync.Pool{New: func() any { return new([]byte) }}
 
 // transcode puts the protobuf form of a request in JSON into buf, and what buf
-// takes into held. JSON goes by way of protobuf so that there is one path with
+// takes into held. idsRead are the IDs that were in another form than OTLP's. JSON goes by way of protobuf so that there is one path with
 // limits and repairs, and because pdata's JSON decoder reads on after a fault.
-func (in *ingest) transcode(r request, buf *[]byte, held *body.Holding) ([]byte, error) {
+func (in *ingest) transcode(r request, buf *[]byte, held *body.Holding) (out []byte, idsRead int, err error) {
 	if err := held.More(int64(cap(*buf))); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	out, err := otlpjson.Transcode(wireSignals[r.signal], r.body, (*buf)[:0], otlpjson.Limits{
+	out, idsRead, err = otlpjson.Transcode(wireSignals[r.signal], r.body, (*buf)[:0], otlpjson.Limits{
 		Depth: in.limits.Depth,
 		Size:  in.limits.Decoded,
 		Hold:  held.More,
@@ -29,5 +29,5 @@ func (in *ingest) transcode(r request, buf *[]byte, held *body.Holding) ([]byte,
 	if *buf = out[:0]; cap(out) > maxKeptTranscoded {
 		*buf = nil
 	}
-	return out, err
+	return out, idsRead, err
 }

@@ -84,7 +84,7 @@ func BenchmarkDecode(b *testing.B) {
 		run("pdata", func() error { return newRequest(s).UnmarshalJSON(body) })
 		var out []byte
 		run("whole", func() (err error) {
-			if out, err = Transcode(s, body, out[:0], roomy); err != nil {
+			if out, _, err = Transcode(s, body, out[:0], roomy); err != nil {
 				return err
 			}
 			if _, err = wire.Proto(s, out, wire.Limits{Depth: 64, Decoded: math.MaxInt64}); err != nil {
@@ -93,7 +93,7 @@ func BenchmarkDecode(b *testing.B) {
 			return newRequest(s).UnmarshalProto(out)
 		})
 		run("transcode", func() error {
-			_, err := Transcode(s, body, out[:0], roomy)
+			_, _, err := Transcode(s, body, out[:0], roomy)
 			return err
 		})
 	}

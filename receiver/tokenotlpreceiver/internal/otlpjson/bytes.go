@@ -72,10 +72,12 @@ func (t *transcoder) id(f *field) bool {
 	if len(s) <= maxID {
 		if f.kind == traceID {
 			if id, ok := traceid.ParseTrace(string(s)); ok {
+				t.idsRead++
 				t.bytes(f, id[:])
 				return true
 			}
 		} else if id, ok := traceid.ParseSpan(string(s)); ok {
+			t.idsRead++
 			t.bytes(f, id[:])
 			return true
 		}

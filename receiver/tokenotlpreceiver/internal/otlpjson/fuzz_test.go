@@ -59,7 +59,7 @@ func FuzzTranscode(f *testing.F) {
 		s := wire.Signal(signal % 3)
 		kept := []byte("kept")
 		held := int64(0)
-		out, err := Transcode(s, body, kept, Limits{Depth: fuzzDepth, Size: math.MaxInt64, Hold: func(n int64) error {
+		out, _, err := Transcode(s, body, kept, Limits{Depth: fuzzDepth, Size: math.MaxInt64, Hold: func(n int64) error {
 			held += n
 			return nil
 		}})
@@ -79,7 +79,7 @@ func FuzzTranscode(f *testing.F) {
 			require.True(t, hasUnreadableID(err), err)
 		}
 
-		_, err = Transcode(s, body, nil, Limits{Depth: fuzzDepth, Size: int64(len(out)) - 1})
+		_, _, err = Transcode(s, body, nil, Limits{Depth: fuzzDepth, Size: int64(len(out)) - 1})
 		require.ErrorIs(t, err, wire.ErrTooLarge)
 	})
 }
@@ -107,7 +107,7 @@ func againstPdata(t require.TestingT, s wire.Signal, body []byte) bool {
 	if !json.Valid(body) || differs(body) || want.UnmarshalJSON(body) != nil {
 		return false
 	}
-	out, err := Transcode(s, body, nil, Limits{Depth: wire.MaxDepth, Size: math.MaxInt64})
+	out, _, err := Transcode(s, body, nil, Limits{Depth: wire.MaxDepth, Size: math.MaxInt64})
 	if err != nil {
 		require.True(t, strings.HasSuffix(err.Error(), "given twice") || errors.Is(err, wire.ErrTooDeep), err)
 		return false

@@ -44,7 +44,7 @@ func newRequest(s wire.Signal) request {
 // decoded is the request that pdata reads from the output, in pdata's own JSON.
 func decoded(tb testing.TB, s wire.Signal, body string) string {
 	tb.Helper()
-	out, err := Transcode(s, []byte(body), nil, roomy)
+	out, _, err := Transcode(s, []byte(body), nil, roomy)
 	require.NoError(tb, err)
 	_, err = wire.Proto(s, out, wire.Limits{Depth: wire.MaxDepth, Decoded: math.MaxInt64})
 	require.NoError(tb, err)

@@ -355,7 +355,7 @@ func TestRandomRequests(t *testing.T) {
 				req := map[wire.Signal]func() request{wire.Traces: g.traces, wire.Logs: g.logs, wire.Metrics: g.metrics}[s]()
 				body, err := req.MarshalJSON()
 				require.NoError(t, err)
-				out, err := Transcode(s, body, nil, roomy)
+				out, _, err := Transcode(s, body, nil, roomy)
 				require.NoError(t, err)
 				require.LessOrEqual(t, len(out), 4*len(body))
 

@@ -77,7 +77,7 @@ func TestIntegers(t *testing.T) {
 		t.Run(test.field+test.in, func(t *testing.T) {
 			body := oneSpan(test.field + ":" + test.in)
 			if test.want == "" {
-				_, err := Transcode(wire.Traces, []byte(body), nil, roomy)
+				_, _, err := Transcode(wire.Traces, []byte(body), nil, roomy)
 				require.ErrorIs(t, err, wire.ErrMalformed)
 				return
 			}
@@ -98,7 +98,7 @@ func TestSignedIntegers(t *testing.T) {
 		for _, place := range []string{`"metadata":[{"key":"k","value":{"intValue":%s}}]`, `"gauge":{"dataPoints":[{"asInt":%s}]}`} {
 			body := oneMetric(fmt.Sprintf(place, in))
 			if want == "" {
-				_, err := Transcode(wire.Metrics, []byte(body), nil, roomy)
+				_, _, err := Transcode(wire.Metrics, []byte(body), nil, roomy)
 				require.ErrorContains(t, err, "not a 64-bit integer")
 				continue
 			}
@@ -133,7 +133,7 @@ func TestDoubles(t *testing.T) {
 	} {
 		t.Run(in, func(t *testing.T) {
 			if want == "" {
-				_, err := Transcode(wire.Metrics, []byte(point(in)), nil, roomy)
+				_, _, err := Transcode(wire.Metrics, []byte(point(in)), nil, roomy)
 				require.ErrorIs(t, err, wire.ErrMalformed)
 				return
 			}
@@ -163,7 +163,7 @@ func TestBytes(t *testing.T) {
 		sameAs(t, wire.Logs, value(in), value(want))
 	}
 	for _, in := range []string{`A`, `!`, `A===`, `+-+-`, `=AAA`, `\u00ff`} {
-		_, err := Transcode(wire.Logs, []byte(value(in)), nil, roomy)
+		_, _, err := Transcode(wire.Logs, []byte(value(in)), nil, roomy)
 		require.ErrorContains(t, err, "logRecords.body.bytesValue at byte 68: not base64", in)
 	}
 }
@@ -174,7 +174,7 @@ func TestIDs(t *testing.T) {
 	read := func(t *testing.T, in string) (trace, span string, unreadable int) {
 		t.Helper()
 		body := oneSpan(`"traceId":` + in + `,"spanId":` + in)
-		out, err := Transcode(wire.Traces, []byte(body), nil, roomy)
+		out, _, err := Transcode(wire.Traces, []byte(body), nil, roomy)
 		require.NoError(t, err)
 		// Drops the fields that nobody can read, as a later stage does.
 		text := string(out)
@@ -213,12 +213,12 @@ func TestIDs(t *testing.T) {
 		})
 	}
 	t.Run("zero is written", func(t *testing.T) {
-		out, err := Transcode(wire.Traces, []byte(oneSpan(`"traceId":"`+strings.Repeat("0", 32)+`","parentSpanId":"`+strings.Repeat("0", 16)+`"`)), nil, roomy)
+		out, _, err := Transcode(wire.Traces, []byte(oneSpan(`"traceId":"`+strings.Repeat("0", 32)+`","parentSpanId":"`+strings.Repeat("0", 16)+`"`)), nil, roomy)
 		require.NoError(t, err)
 		require.Contains(t, string(out), "\x0a\x10"+strings.Repeat("\x00", 16)+"\x22\x08"+strings.Repeat("\x00", 8))
 	})
 	t.Run("unreadable in a link", func(t *testing.T) {
-		out, err := Transcode(wire.Traces, []byte(oneSpan(`"links":[{"spanId":"?"}]`)), nil, roomy)
+		out, _, err := Transcode(wire.Traces, []byte(oneSpan(`"links":[{"spanId":"?"}]`)), nil, roomy)
 		require.NoError(t, err)
 		require.Contains(t, string(out), "\x6a\x03\x12\x01\xff")
 	})

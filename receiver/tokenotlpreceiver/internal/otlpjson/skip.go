@@ -16,9 +16,7 @@ func (t *transcoder) skip() bool {
 		switch c := t.next(); c {
 		case '{', '[':
 			if open == maxSkipped {
-				t.fail(t.pos, "too deep")
-				t.err = wire.ErrTooDeep
-				return false
+				return t.tooDeep()
 			}
 			t.pos++
 			open++

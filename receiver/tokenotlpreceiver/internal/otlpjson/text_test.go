@@ -32,7 +32,7 @@ func TestStrings(t *testing.T) {
 			// As the field of a span, as an attribute in its usual form, and as
 			// one with white space.
 			body := oneSpan(`"name":"` + test.in + `","attributes":[{"key":"` + test.in + `","value":{"stringValue":"` + test.in + `"}},{"key":"other", "value":{"stringValue":"` + test.in + `"}}]`)
-			out, err := Transcode(wire.Traces, []byte(body), nil, roomy)
+			out, _, err := Transcode(wire.Traces, []byte(body), nil, roomy)
 			require.NoError(t, err)
 			req := ptraceotlp.NewExportRequest()
 			require.NoError(t, req.UnmarshalProto(out))
@@ -46,7 +46,7 @@ func TestStrings(t *testing.T) {
 func TestBadStrings(t *testing.T) {
 	for _, in := range []string{`\`, `\x`, `\u`, `\u12`, `\u12g4`, `\ud83d\u12`, `\ud83d\`, "\x00", "\x1f", "a\tb", "\\\x01", `\U0041`, `\'`} {
 		for _, member := range []string{`"name":"` + in + `"`, `"` + in + `":1`, `"unknown":["` + in + `"]`, `"unknown":{"` + in + `":1}`, `"attributes":[{"key":"` + in + `","value":{"stringValue":"v"}}]`} {
-			_, err := Transcode(wire.Traces, []byte(oneSpan(member)), nil, roomy)
+			_, _, err := Transcode(wire.Traces, []byte(oneSpan(member)), nil, roomy)
 			require.ErrorIs(t, err, wire.ErrMalformed, member)
 			require.Less(t, len(err.Error()), 200)
 		}
@@ -62,7 +62,7 @@ func TestReservedKeys(t *testing.T) {
 			`"attributes":[{"\u006bey":"` + key + `"}]`,
 			`"attributes":[{"key":"m","value":{"kvlistValue":{"values":[{"key":"` + key + `"}]}}}]`,
 		} {
-			out, err := Transcode(wire.Traces, []byte(oneSpan(member)), nil, roomy)
+			out, _, err := Transcode(wire.Traces, []byte(oneSpan(member)), nil, roomy)
 			require.NoError(t, err)
 			res, err := wire.Proto(wire.Traces, out, wire.Limits{Depth: 64, Decoded: 1 << 30})
 			require.NoError(t, err)

@@ -37,12 +37,13 @@ const firstShare = 5
 // may not overlap. Its errors wrap wire.ErrMalformed, wire.ErrTooDeep or
 // wire.ErrTooLarge, or are Hold's own; none holds any of the input. What it
 // returns beside an error is dst, with what capacity it has got.
-func Transcode(s wire.Signal, src, dst []byte, l Limits) ([]byte, error) {
+func Transcode(s wire.Signal, src, dst []byte, l Limits) (out []byte, idsRead int, err error) {
 	base := len(dst)
 	t := transcoder{
 		src: src, out: dst, hold: l.Hold, maxDepth: min(l.Depth, wire.MaxDepth),
 		limit:  int64(base) + min(max(l.Size, 0), math.MaxInt64/2) + sizeSlack,
 		follow: firstFollow,
+		at:     -1,
 	}
 	if int64(cap(dst)) > t.limit {
 		t.out = dst[:base:t.limit]
@@ -56,9 +57,9 @@ func Transcode(s wire.Signal, src, dst []byte, l Limits) ([]byte, error) {
 		t.out = dst
 	}
 	if !ok {
-		return t.out[:base], t.failure()
+		return t.out[:base], 0, t.failure()
 	}
-	return t.out[:end], nil
+	return t.out[:end], t.idsRead, nil
 }
 
 type transcoder struct {
@@ -68,10 +69,11 @@ type transcoder struct {
 	limit    int64 // of the capacity of out
 	hold     func(int64) error
 	maxDepth int
+	idsRead  int
 
-	err    error // what was wrong
-	reason string
-	at     int      // offset in src
+	err    error    // what was wrong
+	reason string   // may be empty
+	at     int      // offset in src, negative where there is none to tell
 	path   []string // names around it, the innermost first
 
 	// follow is, for each field and for the start of each message, the place of
@@ -89,19 +91,27 @@ func (t *transcoder) fail(at int, reason string) bool {
 // shownNames is how many names of a path an error tells at its start and at its end.
 const shownNames = 6
 
+// tooDeep notes that attribute values or unknown fields nest too deeply.
+func (t *transcoder) tooDeep() bool {
+	t.err, t.at = wire.ErrTooDeep, t.pos
+	return false
+}
+
 func (t *transcoder) failure() error {
-	if t.reason == "" {
+	if t.at < 0 {
 		return t.err
 	}
-	if len(t.path) == 0 {
-		return fmt.Errorf("%w: at byte %d: %s", t.err, t.at, t.reason)
+	where := fmt.Sprintf("at byte %d", t.at)
+	if slices.Reverse(t.path); len(t.path) > 2*shownNames {
+		t.path = slices.Replace(t.path, shownNames, len(t.path)-shownNames, "…")
 	}
-	slices.Reverse(t.path)
-	path := t.path
-	if n := len(path); n > 2*shownNames {
-		path = append(append(slices.Clone(path[:shownNames]), "…"), path[n-shownNames:]...)
+	if len(t.path) > 0 {
+		where = strings.Join(t.path, ".") + " " + where
 	}
-	return fmt.Errorf("%w: %s at byte %d: %s", t.err, strings.Join(path, "."), t.at, t.reason)
+	if t.reason == "" {
+		return fmt.Errorf("%w: %s", t.err, where)
+	}
+	return fmt.Errorf("%w: %s: %s", t.err, where, t.reason)
 }
 
 // reserve makes room for n more bytes of output. Whoever appends has asked.
@@ -152,9 +162,7 @@ func (t *transcoder) members(m message, depth int) bool {
 	s := &shapes[m]
 	if s.nests {
 		if depth++; depth >= t.maxDepth {
-			t.fail(t.pos, "too deep")
-			t.err = wire.ErrTooDeep
-			return false
+			return t.tooDeep()
 		}
 	}
 	c := t.next()

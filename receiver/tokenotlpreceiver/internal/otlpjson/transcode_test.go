@@ -100,19 +100,19 @@ func TestFaults(t *testing.T) {
 			if strings.HasPrefix(test.body, `{"resourceLogs`) {
 				s = wire.Logs
 			}
-			_, err := Transcode(s, []byte(test.body), nil, roomy)
+			_, _, err := Transcode(s, []byte(test.body), nil, roomy)
 			require.ErrorIs(t, err, wire.ErrMalformed)
 			require.ErrorContains(t, err, test.want)
 		})
 	}
 
 	t.Run("a list of numbers twice", func(t *testing.T) {
-		_, err := Transcode(wire.Metrics, []byte(oneMetric(`"histogram":{"dataPoints":[{"bucketCounts":[1],"bucketCounts":[2]}]}`)), nil, roomy)
+		_, _, err := Transcode(wire.Metrics, []byte(oneMetric(`"histogram":{"dataPoints":[{"bucketCounts":[1],"bucketCounts":[2]}]}`)), nil, roomy)
 		require.ErrorContains(t, err, "resourceMetrics.scopeMetrics.metrics.histogram.dataPoints.bucketCounts at byte")
 		require.ErrorContains(t, err, "given twice")
 	})
 	t.Run("null in a list of numbers", func(t *testing.T) {
-		_, err := Transcode(wire.Metrics, []byte(oneMetric(`"histogram":{"dataPoints":[{"bucketCounts":[1,null]}]}`)), nil, roomy)
+		_, _, err := Transcode(wire.Metrics, []byte(oneMetric(`"histogram":{"dataPoints":[{"bucketCounts":[1,null]}]}`)), nil, roomy)
 		require.ErrorContains(t, err, "not an unsigned 64-bit integer")
 	})
 }
@@ -121,7 +121,7 @@ func TestFaults(t *testing.T) {
 func TestCutOff(t *testing.T) {
 	body := oneSpan(`"name":"n","x":[1,{"a":null}],"attributes":[{"key":"k","value":{"stringValue":"v"}},{"key":"i","value":{"doubleValue":1.5}}],"kind":2,"traceId":"` + traceHex + `"`)
 	for n := range len(body) {
-		_, err := Transcode(wire.Traces, []byte(body[:n]), nil, roomy)
+		_, _, err := Transcode(wire.Traces, []byte(body[:n]), nil, roomy)
 		require.ErrorIs(t, err, wire.ErrMalformed, body[:n])
 	}
 }
@@ -131,11 +131,11 @@ func TestDepth(t *testing.T) {
 	for _, asMap := range []bool{false, true} {
 		for depth := 1; depth <= 12; depth++ {
 			body := []byte(nested(depth, asMap))
-			out, err := Transcode(wire.Logs, body, nil, Limits{Depth: wire.MaxDepth, Size: math.MaxInt64})
+			out, _, err := Transcode(wire.Logs, body, nil, Limits{Depth: wire.MaxDepth, Size: math.MaxInt64})
 			require.NoError(t, err)
 			for limit := range 14 {
 				_, want := wire.Proto(wire.Logs, out, wire.Limits{Depth: limit, Decoded: math.MaxInt64})
-				_, err := Transcode(wire.Logs, body, nil, Limits{Depth: limit, Size: math.MaxInt64})
+				_, _, err := Transcode(wire.Logs, body, nil, Limits{Depth: limit, Size: math.MaxInt64})
 				require.Equal(t, want == nil, err == nil, "depth %d, limit %d", depth, limit)
 				if err != nil {
 					require.ErrorIs(t, err, wire.ErrTooDeep)
@@ -150,11 +150,11 @@ func TestDeepAndUnknown(t *testing.T) {
 		deep := func(n int) []byte {
 			return []byte(`{"a":` + strings.Repeat(brackets[0], n) + `1` + strings.Repeat(brackets[1], n) + `}`)
 		}
-		_, err := Transcode(wire.Traces, deep(maxSkipped), nil, roomy)
+		_, _, err := Transcode(wire.Traces, deep(maxSkipped), nil, roomy)
 		require.NoError(t, err)
-		_, err = Transcode(wire.Traces, deep(maxSkipped+1), nil, roomy)
+		_, _, err = Transcode(wire.Traces, deep(maxSkipped+1), nil, roomy)
 		require.ErrorIs(t, err, wire.ErrTooDeep)
-		_, err = Transcode(wire.Traces, deep(1_000_000)[:500_000], nil, roomy)
+		_, _, err = Transcode(wire.Traces, deep(1_000_000)[:500_000], nil, roomy)
 		require.ErrorIs(t, err, wire.ErrTooDeep)
 	}
 }
@@ -179,7 +179,7 @@ func TestLengths(t *testing.T) {
 // The bound in the package comment is met by its worst case.
 func TestSizeBound(t *testing.T) {
 	body := oneMetric(`"histogram":{"dataPoints":[{"explicitBounds":[1` + strings.Repeat(",1", 100_000) + `]}]}`)
-	out, err := Transcode(wire.Metrics, []byte(body), nil, roomy)
+	out, _, err := Transcode(wire.Metrics, []byte(body), nil, roomy)
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(out), 4*len(body))
 	require.Greater(t, len(out), 39*len(body)/10)
@@ -191,16 +191,16 @@ func TestSize(t *testing.T) {
 	require.NoError(t, err)
 	for name, dst := range map[string][]byte{"no buffer": nil, "a large one": make([]byte, 7, 1<<20)} {
 		t.Run(name, func(t *testing.T) {
-			out, err := Transcode(wire.Traces, body, dst, Limits{Depth: 64, Size: int64(len(full))})
+			out, _, err := Transcode(wire.Traces, body, dst, Limits{Depth: 64, Size: int64(len(full))})
 			require.NoError(t, err)
 			require.Equal(t, full, out[len(dst):])
 
-			out, err = Transcode(wire.Traces, body, dst, Limits{Depth: 64, Size: int64(len(full)) - 1})
+			out, _, err = Transcode(wire.Traces, body, dst, Limits{Depth: 64, Size: int64(len(full)) - 1})
 			require.ErrorIs(t, err, wire.ErrTooLarge)
 			require.Len(t, out, len(dst))
 			require.GreaterOrEqual(t, cap(out), cap(dst))
 
-			_, err = Transcode(wire.Traces, body, dst, Limits{Depth: 64, Size: 1000})
+			_, _, err = Transcode(wire.Traces, body, dst, Limits{Depth: 64, Size: 1000})
 			require.ErrorIs(t, err, wire.ErrTooLarge)
 		})
 	}
@@ -215,19 +215,19 @@ func TestHold(t *testing.T) {
 		calls++
 		return nil
 	}}
-	out, err := Transcode(wire.Metrics, body, nil, l)
+	out, _, err := Transcode(wire.Metrics, body, nil, l)
 	require.NoError(t, err)
 	require.Equal(t, int64(cap(out)), asked)
 	require.Less(t, calls, int64(5))
 
 	asked, calls = 0, 0
-	_, err = Transcode(wire.Metrics, body, out[:0], l)
+	_, _, err = Transcode(wire.Metrics, body, out[:0], l)
 	require.NoError(t, err)
 	require.Zero(t, calls)
 
 	full := errors.New("full")
 	left := int64(len(body))
-	_, err = Transcode(wire.Metrics, body, nil, Limits{Depth: 64, Size: math.MaxInt64, Hold: func(n int64) error {
+	_, _, err = Transcode(wire.Metrics, body, nil, Limits{Depth: 64, Size: math.MaxInt64, Hold: func(n int64) error {
 		if left -= n; left < 0 {
 			return full
 		}
@@ -239,7 +239,7 @@ func TestHold(t *testing.T) {
 func TestNoAllocations(t *testing.T) {
 	for s, name := range signalNames {
 		body := []byte(jsonOf(t, benchRequest(s)))
-		out, err := Transcode(s, body, nil, roomy)
+		out, _, err := Transcode(s, body, nil, roomy)
 		require.NoError(t, err)
 		require.Zero(t, testing.AllocsPerRun(5, func() {
 			_, _ = Transcode(s, body, out[:0], roomy)
