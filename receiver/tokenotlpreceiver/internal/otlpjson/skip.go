@@ -1,7 +1,5 @@
 package otlpjson
 
-import "github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
-
 // maxSkipped is how many brackets may be open in a field that is skipped.
 const maxSkipped = 1024
 

@@ -187,7 +187,7 @@ func TestSizeBound(t *testing.T) {
 
 func TestSize(t *testing.T) {
 	body := []byte(oneSpan(`"name":"` + strings.Repeat("n", 100_000) + `"`))
-	full, err := Transcode(wire.Traces, body, nil, roomy)
+	full, _, err := Transcode(wire.Traces, body, nil, roomy)
 	require.NoError(t, err)
 	for name, dst := range map[string][]byte{"no buffer": nil, "a large one": make([]byte, 7, 1<<20)} {
 		t.Run(name, func(t *testing.T) {
@@ -242,7 +242,7 @@ func TestNoAllocations(t *testing.T) {
 		out, _, err := Transcode(s, body, nil, roomy)
 		require.NoError(t, err)
 		require.Zero(t, testing.AllocsPerRun(5, func() {
-			_, _ = Transcode(s, body, out[:0], roomy)
+			_, _, _ = Transcode(s, body, out[:0], roomy)
 		}), name)
 	}
 }
