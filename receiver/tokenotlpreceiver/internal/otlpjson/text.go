@@ -129,6 +129,11 @@ func (t *transcoder) unescape(from, to int) bool {
 			return true
 		}
 		t.out = append(t.out, s[:i]...)
+		if i+1 < len(s) && shortEscapes[s[i+1]] != 0 {
+			t.out = append(t.out, shortEscapes[s[i+1]])
+			from += i + 2
+			continue
+		}
 		r, n := escape(s[i+1:])
 		if n == 0 {
 			return t.fail(from+i, "not an escape")
@@ -139,44 +144,39 @@ func (t *transcoder) unescape(from, to int) bool {
 	return true
 }
 
+// shortEscapes are the escapes of one character.
+var shortEscapes = [256]byte{
+	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
+}
+
 // escape resolves the escape that begins after its backslash and returns its
 // length, zero when there is none.
 func escape(s []byte) (r rune, n int) {
+	const unit, pair = 5, 11 // uXXXX and uXXXX\uXXXX
 	if len(s) == 0 {
 		return 0, 0
 	}
-	switch s[0] {
-	case '"', '\\', '/':
-		return rune(s[0]), 1
-	case 'b':
-		return '\b', 1
-	case 'f':
-		return '\f', 1
-	case 'n':
-		return '\n', 1
-	case 'r':
-		return '\r', 1
-	case 't':
-		return '\t', 1
-	case 'u':
-		const unit, pair = 5, 11 // uXXXX and uXXXX\uXXXX
-		r, ok := codeUnit(s[1:])
-		if !ok {
-			return 0, 0
-		}
-		if !utf16.IsSurrogate(r) {
-			return r, unit
-		}
-		if len(s) >= pair && s[unit] == '\\' && s[unit+1] == 'u' {
-			if low, ok := codeUnit(s[unit+2:]); ok {
-				if r := utf16.DecodeRune(r, low); r != utf8.RuneError {
-					return r, pair
-				}
+	if c := shortEscapes[s[0]]; c != 0 {
+		return rune(c), 1
+	}
+	if s[0] != 'u' {
+		return 0, 0
+	}
+	r, ok := codeUnit(s[1:])
+	if !ok {
+		return 0, 0
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, unit
+	}
+	if len(s) >= pair && s[unit] == '\\' && s[unit+1] == 'u' {
+		if low, ok := codeUnit(s[unit+2:]); ok {
+			if r := utf16.DecodeRune(r, low); r != utf8.RuneError {
+				return r, pair
 			}
 		}
-		return utf8.RuneError, unit
 	}
-	return 0, 0
+	return utf8.RuneError, unit
 }
 
 func codeUnit(s []byte) (rune, bool) {
