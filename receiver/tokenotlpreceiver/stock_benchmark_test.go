@@ -11,11 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
-	"go.opentelemetry.io/collector/receiver/otlpreceiver"
-	"go.opentelemetry.io/collector/receiver/receivertest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip" // a client's compressor
@@ -35,7 +31,11 @@ func BenchmarkAgainstStock(b *testing.B) {
 		start func(b *testing.B) endpoints
 	}{
 		{"discard", startDiscard},
-		{"stock", startStock},
+		{"stock", func(b *testing.B) endpoints {
+			b.Helper()
+			nop := consumertest.NewNop()
+			return startStock(b, consumers{traces: nop, logs: nop, metrics: nop})
+		}},
 		{"token_otlp", startOwn},
 	}
 	for s := range signals {
@@ -55,8 +55,6 @@ func BenchmarkAgainstStock(b *testing.B) {
 		}
 	}
 }
-
-type endpoints struct{ http, grpc string }
 
 // sender returns a function that sends one request and waits for its answer.
 func sender(b *testing.B, to endpoints, s signal, way string) func() {
@@ -127,31 +125,6 @@ func startOwn(b *testing.B) endpoints {
 	return endpoints{http: h.receiver.httpAddr.String(), grpc: h.receiver.grpcAddr.String()}
 }
 
-func startStock(b *testing.B) endpoints {
-	b.Helper()
-	factory := otlpreceiver.NewFactory()
-	cfg := factory.CreateDefaultConfig().(*otlpreceiver.Config)
-	to := endpoints{http: freeAddress(b), grpc: freeAddress(b)}
-	cfg.Protocols.GRPC.GetOrInsertDefault().NetAddr.Endpoint = to.grpc
-	cfg.Protocols.HTTP.GetOrInsertDefault().ServerConfig.NetAddr.Endpoint = to.http
-	set := receivertest.NewNopSettings(factory.Type())
-	set.TelemetrySettings = benchTelemetry(b)
-	nop := consumertest.NewNop()
-	var components []component.Component
-	add := func(c component.Component, err error) {
-		require.NoError(b, err)
-		components = append(components, c)
-	}
-	add(factory.CreateTraces(b.Context(), set, cfg, nop))
-	add(factory.CreateLogs(b.Context(), set, cfg, nop))
-	add(factory.CreateMetrics(b.Context(), set, cfg, nop))
-	for _, c := range components {
-		require.NoError(b, c.Start(b.Context(), componenttest.NewNopHost()))
-		b.Cleanup(func() { require.NoError(b, c.Shutdown(context.Background())) })
-	}
-	return to
-}
-
 // startDiscard serves without looking at what it reads.
 func startDiscard(b *testing.B) endpoints {
 	b.Helper()
@@ -178,21 +151,6 @@ func startDiscard(b *testing.B) endpoints {
 	go func() { _ = grpcServer.Serve(grpcListener) }()
 	b.Cleanup(grpcServer.Stop)
 	return endpoints{http: httpListener.Addr().String(), grpc: grpcListener.Addr().String()}
-}
-
-func freeAddress(b *testing.B) string {
-	b.Helper()
-	l, err := (&net.ListenConfig{}).Listen(b.Context(), "tcp", "localhost:0")
-	require.NoError(b, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func benchTelemetry(b *testing.B) component.TelemetrySettings {
-	b.Helper()
-	telemetry := componenttest.NewTelemetry()
-	b.Cleanup(func() { require.NoError(b, telemetry.Shutdown(context.Background())) })
-	return telemetry.NewTelemetrySettings()
 }
 
 // cpuTime is what the process has used, in nanoseconds.
