@@ -3,12 +3,13 @@ package tokenotlpreceiver
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/tap"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/conns"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wireerr"
 )
 
@@ -24,14 +25,25 @@ type grpcServer struct {
 	ingest *ingest
 	tokens *tokenTable
 	bodies *body.Reader
+	table  *conns.Table
+
+	// messageTimeout and endTimeout but in tests.
+	messageTimeout, endTimeout time.Duration
 }
 
 // options are those that the contract needs.
 func (g *grpcServer) options() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.InTapHandle(g.tap),
+		grpc.StreamInterceptor(g.guard), // before those that are chained
+		grpc.UnknownServiceHandler(unknownMethod),
+		grpc.StatsHandler(conns.Tagger{Table: g.table}),
 		grpc.ForceServerCodecV2(emptyCodec{}),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(defaultReadHeaderTimeout),
+		grpc.SharedWriteBuffer(true),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connWindow),
 	}
 }
 
@@ -53,58 +65,34 @@ func (g *grpcServer) register(server *grpc.Server) {
 	}
 }
 
-type sourceKey struct{}
-
-// tap sees the headers of a call before a stream is made for it, and refuses
-// those without a valid token.
-func (g *grpcServer) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
-	source := g.tokens.authenticate(info.Header["authorization"])
-	if source == nil {
-		g.ingest.telemetry.rejected(ctx, unknown, signalOfMethod(info.FullMethodName), overGRPC, wireerr.Unauthorized)
-		return ctx, wireerr.New(wireerr.Unauthorized, "Unauthorized").GRPC()
-	}
-	return context.WithValue(ctx, sourceKey{}, source), nil
-}
-
-func signalOfMethod(method string) signal {
-	for s := range signals {
-		if method == "/"+services[s]+"/Export" {
-			return s
-		}
-	}
-	return none
-}
-
 // export answers one call.
 func (g *grpcServer) export(s signal, stream grpc.ServerStream) error {
-	ctx := stream.Context()
-	source, ok := ctx.Value(sourceKey{}).(*source)
-	if !ok {
-		source = unknown
-	}
-	if err := g.receive(ctx, s, source); err != nil {
+	call := callOf(stream.Context())
+	if err := g.receive(stream.Context(), s, call); err != nil {
 		refusal := wireerr.From(err)
-		g.ingest.telemetry.rejected(ctx, source, s, overGRPC, refusal.Reason)
+		g.ingest.telemetry.rejected(stream.Context(), call.source, s, overGRPC, refusal.Reason)
 		return refusal.GRPC()
 	}
 	return stream.SendMsg(emptyMessage{})
 }
 
-func (g *grpcServer) receive(ctx context.Context, s signal, source *source) error {
-	switch {
-	case source == unknown:
-		return wireerr.New(wireerr.Unauthorized, "Unauthorized")
-	case !g.ingest.next.has(s):
+func (g *grpcServer) receive(ctx context.Context, s signal, call *grpcCall) error {
+	if !g.ingest.next.has(s) {
 		return wireerr.New(wireerr.NotFound, "no pipeline of this receiver takes "+s.String())
-	case g.bodies.Budget.Spent():
+	}
+	if !g.bodies.Budget.Reserve(streamCost) {
 		return body.ErrBusy
 	}
-	b, err := readMessage(ctx, g.bodies)
+	defer g.bodies.Budget.Release(streamCost)
+	b, err := g.readMessage(ctx, call)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	return g.ingest.export(ctx, request{source: source, signal: s, transport: overGRPC, encoding: inProtobuf, body: b.Bytes()})
+	if call.slow.Load() {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return g.ingest.export(ctx, request{source: call.source, signal: s, transport: overGRPC, encoding: inProtobuf, body: b.Bytes()})
 }
 
 // emptyMessage is the answer to every request that is taken.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/conns"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wireerr"
 )
 
@@ -44,6 +45,7 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(wireerr.New(wireerr.Unauthorized, "Unauthorized"))
 		return
 	}
+	conns.FromContext(r.Context()).Recognise()
 	x.source = source
 	switch {
 	case x.signal == none:

@@ -102,7 +102,7 @@ func smallLimits(cfg *Config) {
 	cfg.MaxRequestSizeMiB = 1
 	cfg.MaxUncompressedSizeMiB = 2
 	cfg.MaxDecodedSizeMiB = 3
-	cfg.MaxInFlightMiB = 3
+	cfg.MaxInFlightMiB = 12
 	cfg.MaxAttributeDepth = 5
 }
 
@@ -336,7 +336,7 @@ func TestDecodedRequestsInFlightAreBounded(t *testing.T) {
 		return []int{h.post("/v1/traces", protoType, spans).status, h.post("/", jsonType, events).status}
 	}
 	require.Equal(t, []int{200, 202}, send())
-	const others = 5 << 19 // of 3 MiB
+	const others = 23 << 19 // of 12 MiB
 	require.True(t, h.receiver.ingest.decoded.Reserve(others))
 	require.Equal(t, []int{503, 503}, send())
 	h.receiver.ingest.decoded.Release(others)
@@ -346,7 +346,9 @@ func TestDecodedRequestsInFlightAreBounded(t *testing.T) {
 
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	h := start(t, options{config: smallLimits})
-	// Other requests hold all but a little of the 3 MiB.
+	const others = 9 << 20
+	require.True(t, h.receiver.bodies.Budget.Reserve(others))
+	// Other requests hold all but a little of the remaining 3 MiB.
 	var held []*body.Body
 	for _, size := range []int{1 << 20, 1 << 20, 1<<20 - 200<<10} {
 		b, err := h.receiver.bodies.Read("", bytes.NewReader(make([]byte, size)), int64(size))
@@ -369,6 +371,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	_, err = ptraceotlp.NewGRPCClient(h.conn).Export(h.withToken(shopToken), ptraceotlp.NewExportRequestFromTraces(oneSpan()))
 	requireRefused(t, err, codes.Unavailable, "too many requests in flight", true)
 
+	h.receiver.bodies.Budget.Release(others)
 	for _, b := range append(held, last) {
 		b.Close()
 	}

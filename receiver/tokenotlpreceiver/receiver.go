@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/conns"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
 )
 
@@ -40,7 +41,9 @@ type tokenReceiver struct {
 	ingest    *ingest
 	telemetry telemetry
 	grace     time.Duration // shutdownGrace but in tests
-	onClose   func()
+	// Those of grpcServer.
+	messageTimeout, endTimeout time.Duration
+	onClose                    func()
 
 	serving sync.WaitGroup
 
@@ -60,12 +63,14 @@ func newTokenReceiver(cfg *Config, set receiver.Settings, now func() time.Time, 
 		return nil, err
 	}
 	r := &tokenReceiver{
-		cfg:       cfg,
-		set:       set,
-		tokens:    newTokenTable(cfg.Sources),
-		telemetry: t,
-		grace:     shutdownGrace,
-		onClose:   onClose,
+		cfg:            cfg,
+		set:            set,
+		tokens:         newTokenTable(cfg.Sources),
+		telemetry:      t,
+		grace:          shutdownGrace,
+		messageTimeout: messageTimeout,
+		endTimeout:     endTimeout,
+		onClose:        onClose,
 		bodies: &body.Reader{
 			MaxReceived: cfg.MaxRequestSizeMiB * mib,
 			MaxPlain:    cfg.MaxUncompressedSizeMiB * mib,
@@ -75,7 +80,7 @@ func newTokenReceiver(cfg *Config, set receiver.Settings, now func() time.Time, 
 	r.ingest = &ingest{
 		next:      &r.next,
 		telemetry: t,
-		decoded:   body.NewBudget(cfg.MaxInFlightMiB * mib),
+		decoded:   r.bodies.Budget, // one for all that requests hold
 		limits:    wire.Limits{Depth: cfg.MaxAttributeDepth, Decoded: cfg.MaxDecodedSizeMiB * mib},
 		now:       now,
 	}
@@ -125,7 +130,8 @@ func (r *tokenReceiver) startGRPC(ctx context.Context, host component.Host) erro
 		return nil
 	}
 	cfg := *r.cfg.Protocols.GRPC.Get()
-	front := &grpcServer{ingest: r.ingest, tokens: r.tokens, bodies: r.bodies}
+	table := r.newTable(overGRPC)
+	front := &grpcServer{ingest: r.ingest, tokens: r.tokens, bodies: r.bodies, table: table, messageTimeout: r.messageTimeout, endTimeout: r.endTimeout}
 	var options []configgrpc.ToServerOption
 	for _, o := range front.options() {
 		options = append(options, configgrpc.WithGrpcServerOption(o))
@@ -141,7 +147,7 @@ func (r *tokenReceiver) startGRPC(ctx context.Context, host component.Host) erro
 		return err
 	}
 	r.grpc, r.grpcAddr = server, listener.Addr()
-	r.serve("gRPC", listener, server.Serve, grpc.ErrServerStopped)
+	r.serve("gRPC", table.Listen(listener), server.Serve, grpc.ErrServerStopped)
 	return nil
 }
 
@@ -160,7 +166,9 @@ func (r *tokenReceiver) startHTTP(ctx context.Context, host component.Host) erro
 		return err
 	}
 	server.MaxHeaderBytes = maxHeaderBytes
-	listener, err := cfg.ToListener(ctx)
+	server.HTTP2 = http2Limits
+	server.ConnContext = conns.NewContext
+	listener, err := listenHTTP(ctx, &cfg, r.newTable(overHTTP))
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,15 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
+// CloseWrite lets net/http end an answer to a request that it did not read whole,
+// so that the client gets to see it.
+func (c *Conn) CloseWrite() error {
+	if inner, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return inner.CloseWrite()
+	}
+	return nil
+}
+
 // Recognise notes that a request with a valid token came over the connection. It
 // may be called for every one of them, and on nil.
 func (c *Conn) Recognise() {

@@ -21,10 +21,18 @@ func TestSetupTelemetry(t *testing.T) {
 	require.NoError(t, err)
 	defer tb.Shutdown()
 	tb.TokenOtlpAcceptedItems.Add(context.Background(), 1)
+	tb.TokenOtlpClosedConnections.Add(context.Background(), 1)
+	tb.TokenOtlpOpenConnections.Add(context.Background(), 1)
 	tb.TokenOtlpRejectedItems.Add(context.Background(), 1)
 	tb.TokenOtlpRejectedRequests.Add(context.Background(), 1)
 	tb.TokenOtlpRequestBytes.Add(context.Background(), 1)
 	AssertEqualTokenOtlpAcceptedItems(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTokenOtlpClosedConnections(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTokenOtlpOpenConnections(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTokenOtlpRejectedItems(t, testTel,

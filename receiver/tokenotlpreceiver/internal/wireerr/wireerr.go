@@ -31,6 +31,7 @@ const (
 	TooLarge     Reason = "too_large"
 	TooDeep      Reason = "too_deep"
 	Malformed    Reason = "malformed"
+	Slow         Reason = "slow"        // did not come whole in time
 	Busy         Reason = "busy"        // too much in flight here
 	Unavailable  Reason = "unavailable" // the pipeline may take it later
 	Refused      Reason = "refused"     // the pipeline will never take it
@@ -58,6 +59,7 @@ var answers = map[Reason]answer{
 	TooLarge:     {http.StatusRequestEntityTooLarge, codes.ResourceExhausted, false},
 	TooDeep:      {http.StatusBadRequest, codes.InvalidArgument, false},
 	Malformed:    {http.StatusBadRequest, codes.InvalidArgument, false},
+	Slow:         {http.StatusServiceUnavailable, codes.Unavailable, true},
 	Busy:         {http.StatusServiceUnavailable, codes.Unavailable, true},
 	Unavailable:  {http.StatusServiceUnavailable, codes.Unavailable, true},
 	Refused:      {http.StatusBadRequest, codes.InvalidArgument, false},
@@ -90,6 +92,8 @@ func reasonOf(err error) Reason {
 	switch {
 	case errors.Is(err, body.ErrTooLarge), errors.Is(err, wire.ErrTooLarge), errors.Is(err, logevent.ErrTooLarge):
 		return TooLarge
+	case errors.Is(err, body.ErrSlow):
+		return Slow
 	case errors.Is(err, wire.ErrTooDeep):
 		return TooDeep
 	case errors.Is(err, wire.ErrMalformed), errors.Is(err, body.ErrCorrupt):
