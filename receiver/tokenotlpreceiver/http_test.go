@@ -350,13 +350,13 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	require.True(t, h.receiver.bodies.Budget.Reserve(others))
 	// Other requests hold all but a little of the remaining 3 MiB.
 	var held []*body.Body
-	for _, size := range []int{1 << 20, 1 << 20, 1<<20 - 200<<10} {
+	for _, size := range []int{1 << 20, 1 << 20, 1<<20 - 400<<10} {
 		b, err := h.receiver.bodies.Read("", bytes.NewReader(make([]byte, size)), int64(size))
 		require.NoError(t, err)
 		held = append(held, b)
 	}
 	busy := refusal{status: 503, headers: map[string]string{"Retry-After": "1"}, json: `{"code":14,"message":"too many requests in flight"}`}
-	large := []byte(`{"a":"` + strings.Repeat("x", 300<<10) + `"}`)
+	large := []byte(`{"a":"` + strings.Repeat("x", 600<<10) + `"}`)
 	busy.check(t, h.http(call{path: "/", headers: bearer(), body: large}))
 	busy.check(t, h.http(call{path: "/", headers: bearer(), body: large, chunked: true}))
 	for coding := range compressors {
@@ -365,7 +365,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, h.post("/", "", []byte(`{"small":true}`)).status)
 
 	// All of it.
-	last, err := h.receiver.bodies.Read("", bytes.NewReader(make([]byte, 200<<10)), 200<<10)
+	last, err := h.receiver.bodies.Read("", bytes.NewReader(make([]byte, 400<<10)), 400<<10)
 	require.NoError(t, err)
 	busy.check(t, h.post("/", "", []byte(`{"small":true}`)))
 	_, err = ptraceotlp.NewGRPCClient(h.conn).Export(h.withToken(shopToken), ptraceotlp.NewExportRequestFromTraces(oneSpan()))
