@@ -3,10 +3,12 @@ package tokenotlpreceiver
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -93,4 +95,30 @@ func (c connectionCounts) Opened(delta int64) {
 // Closed implements conns.Observer.
 func (c connectionCounts) Closed(reason conns.Reason) {
 	c.telemetry.builder.TokenOtlpClosedConnections.Add(context.Background(), 1, c.closed[reason])
+}
+
+// watched reports when connections cannot be accepted for a while, as when there
+// are no file descriptors left. Both servers then try again by themselves.
+type watched struct {
+	net.Listener
+	report  func(*componentstatus.Event)
+	failing bool // of the goroutine that accepts
+}
+
+// Accept implements net.Listener.
+func (w *watched) Accept() (net.Conn, error) {
+	c, err := w.Listener.Accept()
+	temporary, ok := errors.AsType[interface {
+		error
+		Temporary() bool
+	}](err)
+	switch {
+	case ok && temporary.Temporary() && !w.failing:
+		w.failing = true
+		w.report(componentstatus.NewRecoverableErrorEvent(err))
+	case err == nil && w.failing:
+		w.failing = false
+		w.report(componentstatus.NewEvent(componentstatus.StatusOK))
+	}
+	return c, err
 }

@@ -26,6 +26,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -65,6 +66,10 @@ type options struct {
 	config func(*Config)
 	// next replaces the sinks; a nil consumer leaves its signal without pipeline.
 	next *consumers
+	// receiver changes the receiver before it starts.
+	receiver func(*tokenReceiver)
+	// untraced leaves the spans of the servers out, which a test would pile up.
+	untraced bool
 }
 
 func testConfig() *Config {
@@ -95,6 +100,9 @@ func start(t testing.TB, opts options) *harness {
 	var core zapcore.Core
 	core, h.logs = observer.New(zapcore.DebugLevel)
 	set.Logger = zap.New(core)
+	if opts.untraced {
+		set.TracerProvider = noop.NewTracerProvider()
+	}
 
 	shared := &sharedReceivers{now: nowForTests, receivers: make(map[*Config]*tokenReceiver)}
 	var components []receiver.Traces
@@ -112,6 +120,9 @@ func start(t testing.TB, opts options) *harness {
 		c, err := shared.createMetrics(t.Context(), set, h.cfg, next.metrics)
 		require.NoError(t, err)
 		components = append(components, c)
+	}
+	if opts.receiver != nil {
+		opts.receiver(components[0].(*tokenReceiver))
 	}
 	for _, c := range components {
 		require.NoError(t, c.Start(t.Context(), componenttest.NewNopHost()))

@@ -160,6 +160,7 @@ func (r *tokenReceiver) startHTTP(ctx context.Context, host component.Host) erro
 	// None: the body must come to the handler as it was sent, because confighttp
 	// knows one limit for a body compressed and not.
 	cfg.CompressionAlgorithms = []string{}
+	cfg.CORS = withHeadersOfClients(cfg.CORS)
 	handler := &httpHandler{ingest: r.ingest, tokens: r.tokens, bodies: r.bodies}
 	server, err := cfg.ToServer(ctx, host.GetExtensions(), r.set.TelemetrySettings, handler)
 	if err != nil {
@@ -182,18 +183,18 @@ func (r *tokenReceiver) startHTTP(ctx context.Context, host component.Host) erro
 func (r *tokenReceiver) serve(name string, l net.Listener, serve func(net.Listener) error, stopped error) {
 	r.set.Logger.Info("Listening", zap.String("protocol", name), zap.Stringer("endpoint", l.Addr()))
 	r.serving.Go(func() {
-		if err := serve(l); err != nil && !errors.Is(err, stopped) {
-			r.fail(err)
+		if err := serve(&watched{Listener: l, report: r.report}); err != nil && !errors.Is(err, stopped) {
+			r.report(componentstatus.NewFatalErrorEvent(err))
 		}
 	})
 }
 
-func (r *tokenReceiver) fail(err error) {
+func (r *tokenReceiver) report(event *componentstatus.Event) {
 	r.mu.Lock()
 	hosts := r.hosts
 	r.mu.Unlock()
 	for _, host := range hosts {
-		componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
+		componentstatus.ReportStatus(host, event)
 	}
 }
 
