@@ -102,7 +102,7 @@ func smallLimits(cfg *Config) {
 	cfg.MaxRequestSizeMiB = 1
 	cfg.MaxUncompressedSizeMiB = 2
 	cfg.MaxDecodedSizeMiB = 3
-	cfg.MaxInFlightMiB = 12
+	cfg.MaxInFlightMiB = 13
 	cfg.MaxAttributeDepth = 5
 }
 
@@ -336,7 +336,7 @@ func TestDecodedRequestsInFlightAreBounded(t *testing.T) {
 		return []int{h.post("/v1/traces", protoType, spans).status, h.post("/", jsonType, events).status}
 	}
 	require.Equal(t, []int{200, 202}, send())
-	const others = 23 << 19 // of 12 MiB
+	const others = 25 << 19 // of 13 MiB
 	require.True(t, h.receiver.ingest.decoded.Reserve(others))
 	require.Equal(t, []int{503, 503}, send())
 	h.receiver.ingest.decoded.Release(others)
@@ -346,7 +346,7 @@ func TestDecodedRequestsInFlightAreBounded(t *testing.T) {
 
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	h := start(t, options{config: smallLimits})
-	const others = 9 << 20
+	const others = 10 << 20
 	require.True(t, h.receiver.bodies.Budget.Reserve(others))
 	// Other requests hold all but a little of the remaining 3 MiB.
 	var held []*body.Body

@@ -4,8 +4,8 @@ package body
 // budget while one is at work.
 const (
 	// A zstd frame may name any window up to maxWindow, and each frame of a body its
-	// own. Two blocks come with it.
-	zstdCost = maxWindow + 3<<18
+	// own. Blocks and tables come with it.
+	zstdCost = maxWindow + 3<<19
 	// The largest block of lz4 has 4 MiB, held both ways.
 	lz4Cost = 8<<20 + 1<<18
 	// A window of 32 KiB and its tables.
@@ -14,7 +14,7 @@ const (
 	snappyCost = 160 << 10
 
 	// MaxDecoderCost is the highest of them, in whole MiB.
-	MaxDecoderCost = 9 << 20
+	MaxDecoderCost = 10 << 20
 )
 
 var costs = map[string]int64{
