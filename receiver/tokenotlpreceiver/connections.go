@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// maxUnanswered bounds the bytes that all connections of a server without a
-	// token have sent and had no answer to. It is there for headers sent in drips:
-	// in memory, small ones take some forty times what they are on the wire.
+	// maxUnanswered bounds the bytes that all connections of a server have sent of
+	// requests before their token is known. It is there for headers sent in drips:
+	// in memory, the smallest take sixteen times what they are on the wire.
 	maxUnanswered = 4 << 20
 
 	// writeTimeout bounds how long a gRPC client may leave an answer unread. For

@@ -29,6 +29,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 )
@@ -339,21 +340,50 @@ func TestBodyWithoutATokenIsNotAskedFor(t *testing.T) {
 	}
 }
 
-// Headers in drips are the cheapest way to make a server hold memory.
+// Headers in drips are the cheapest way to make a server hold memory, also for
+// one who has a token.
 func TestUnansweredBytesAreBounded(t *testing.T) {
-	h := start(t, options{})
+	const good = "POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + shopToken + "\r\nContent-Length: 2\r\n\r\n{}"
 	header := "POST / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 60<<10)
-	for range maxUnanswered/len(header) + 10 {
-		conn, err := net.Dial("tcp", h.receiver.httpAddr.String())
-		require.NoError(t, err)
-		defer conn.Close()
-		_, err = conn.Write([]byte(header))
-		require.NoError(t, err)
+	for name, before := range map[string]string{"without a token": "", "after a good request": good} {
+		t.Run(name, func(t *testing.T) {
+			h := start(t, options{})
+			for range maxUnanswered/len(header) + 10 {
+				conn, err := net.Dial("tcp", h.receiver.httpAddr.String())
+				require.NoError(t, err)
+				defer conn.Close()
+				if before != "" {
+					_, err = conn.Write([]byte(before))
+					require.NoError(t, err)
+					resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+					require.NoError(t, err)
+					require.Equal(t, http.StatusAccepted, resp.StatusCode)
+				}
+				_, err = conn.Write([]byte(header))
+				require.NoError(t, err)
+			}
+			require.Eventually(t, func() bool {
+				return h.counted("otelcol_token_otlp_closed_connections", "transport", "http", "reason", "flooding") >= 9
+			}, 10*time.Second, time.Millisecond)
+			require.Equal(t, http.StatusAccepted, h.post("/", "", []byte(`{}`)).status)
+		})
 	}
-	require.Eventually(t, func() bool {
-		return h.counted("otelcol_token_otlp_closed_connections", "transport", "http", "reason", "flooding") >= 9
-	}, 10*time.Second, time.Millisecond)
-	require.Equal(t, http.StatusAccepted, h.post("/", "", []byte(`{}`)).status)
+}
+
+// A body is bounded by its own limits, and is not taken for headers.
+func TestLargeBodiesAreNotUnanswered(t *testing.T) {
+	h := start(t, options{})
+	body := []byte(`{"a":"` + strings.Repeat("x", 2*maxUnanswered) + `"}`)
+	for _, expect := range []string{"", "100-continue"} {
+		headers := bearer()
+		if expect != "" {
+			headers["Expect"] = expect
+		}
+		require.Equal(t, http.StatusAccepted, h.http(call{path: "/", headers: headers, body: body}).status)
+	}
+	_, err := h.send(h.withToken(shopToken), exportMethod(traces), message(15, body))
+	require.NoError(t, err)
+	require.Zero(t, h.counted("otelcol_token_otlp_closed_connections"))
 }
 
 // exhausted is a listener that fails for a while.
@@ -381,4 +411,40 @@ func TestAcceptingThatFailsForAWhileIsReported(t *testing.T) {
 	require.Equal(t, []componentstatus.Status{
 		componentstatus.StatusRecoverableError, componentstatus.StatusOK, componentstatus.StatusRecoverableError,
 	}, seen)
+}
+
+// BenchmarkIdleConnection tells what a connection holds that sent a request and
+// waits for the next.
+func BenchmarkIdleConnection(b *testing.B) {
+	const connections = 1000
+	open := map[string]func(h *harness){
+		"http": func(h *harness) {
+			conn, err := net.Dial("tcp", h.receiver.httpAddr.String())
+			require.NoError(b, err)
+			b.Cleanup(func() { _ = conn.Close() })
+			_, err = conn.Write([]byte("POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + shopToken + "\r\nContent-Length: 2\r\n\r\n{}"))
+			require.NoError(b, err)
+			_, err = conn.Read(make([]byte, 1))
+			require.NoError(b, err)
+		},
+		"grpc": func(h *harness) {
+			c := h.raw(b)
+			c.data(c.call(exportMethod(traces), false, shopAuthorization...), true, framed(0, nil))
+			_, code, _ := c.answer()
+			require.Equal(b, codes.OK, code)
+			c.framer, c.enc, c.buf = nil, nil, bytes.Buffer{} // the client's share
+		},
+	}
+	for name, connect := range open {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				h := start(b, options{untraced: true})
+				before := inUse()
+				for range connections {
+					connect(h)
+				}
+				b.ReportMetric(float64(inUse()-before)/connections, "B/conn")
+			}
+		})
+	}
 }

@@ -67,7 +67,7 @@ func (g *grpcServer) tap(ctx context.Context, info *tap.Info) (context.Context, 
 		}
 		return ctx, wireerr.New(wireerr.Unauthorized, "Unauthorized").GRPC()
 	}
-	conns.FromContext(ctx).Recognise()
+	conns.FromContext(ctx).Begin()
 	c := &grpcCall{source: source}
 	c.Context, c.cancel = context.WithCancel(ctx) // gRPC cancels ctx when the call has ended
 	return c, nil

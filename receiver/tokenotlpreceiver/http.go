@@ -45,7 +45,11 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(wireerr.New(wireerr.Unauthorized, "Unauthorized"))
 		return
 	}
-	conns.FromContext(r.Context()).Recognise()
+	conn := conns.FromContext(r.Context())
+	conn.Begin()
+	if r.ProtoMajor == 1 { // else others may be under way
+		defer conn.End()
+	}
 	x.source = source
 	switch {
 	case x.signal == none:

@@ -17,7 +17,7 @@ import (
 
 // rawConn is a gRPC client that sends frames of its own making.
 type rawConn struct {
-	t      *testing.T
+	t      testing.TB
 	conn   net.Conn
 	framer *http2.Framer
 	next   uint32 // stream
@@ -25,7 +25,7 @@ type rawConn struct {
 	enc    *hpack.Encoder
 }
 
-func (h *harness) raw(t *testing.T) *rawConn {
+func (h *harness) raw(t testing.TB) *rawConn {
 	t.Helper()
 	conn, err := net.Dial("tcp", h.receiver.grpcAddr.String())
 	require.NoError(t, err)
@@ -114,12 +114,13 @@ func (h *harness) rejected(reason string) int64 {
 	return h.counted("otelcol_token_otlp_rejected_requests", "reason", reason)
 }
 
-func heap() int64 {
+// inUse is the memory of heap and stacks after a collection.
+func inUse() int64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
+	return int64(m.HeapAlloc + m.StackInuse)
 }
 
 // A client may say that it waits for years.
@@ -139,10 +140,10 @@ func TestRefusedCallsLeaveNothingBehind(t *testing.T) {
 		}
 	}
 	calls(2000)
-	before := heap()
+	before := inUse()
 	const n = 20_000
 	calls(n)
-	grown := heap() - before
+	grown := inUse() - before
 	t.Logf("%d bytes a call", grown/n)
 	require.Less(t, grown, int64(n*50))
 }

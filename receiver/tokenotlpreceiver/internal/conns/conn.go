@@ -14,10 +14,11 @@ type Conn struct {
 	net.Conn
 	table *Table
 	addr  net.Addr
-	known atomic.Bool // has shown a valid token; set with the table's mutex held
+	busy  atomic.Bool // between Begin and End: what is read is not counted
 
 	// The table's mutex guards these.
 	gone       bool
+	known      bool // has shown a valid token
 	unanswered int64
 	stranger   links
 	wait       links
@@ -29,7 +30,7 @@ func (c *Conn) RemoteAddr() net.Addr { return c.addr }
 // Read implements net.Conn.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n > 0 && !c.known.Load() {
+	if n > 0 && !c.busy.Load() {
 		c.table.received(c, n)
 	}
 	return n, err
@@ -43,7 +44,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		}
 	}
 	n, err := c.Conn.Write(p)
-	if !c.known.Load() {
+	if !c.busy.Load() {
 		c.table.answered(c)
 	}
 	return n, err
@@ -66,11 +67,19 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// Recognise notes that a request with a valid token came over the connection. It
-// may be called for every one of them, and on nil.
-func (c *Conn) Recognise() {
-	if c != nil && !c.known.Load() {
-		c.table.recognise(c)
+// Begin notes that a request with a valid token came over the connection. What
+// follows is the server's to bound, until End. It may be called again, and on nil.
+func (c *Conn) Begin() {
+	if c != nil && !c.busy.Load() {
+		c.table.begin(c)
+	}
+}
+
+// End notes that the server waits for a request. Where several may be under way
+// at once, it is not called.
+func (c *Conn) End() {
+	if c != nil {
+		c.busy.Store(false)
 	}
 }
 

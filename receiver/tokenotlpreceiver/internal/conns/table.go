@@ -17,8 +17,8 @@ const (
 	Evicted Reason = "evicted"
 	// Refused came when every connection up to the limit had shown a token.
 	Refused Reason = "refused"
-	// Flooding had no token and waited longest with bytes that nobody could answer
-	// when there were too many of those.
+	// Flooding waited longest with part of a request when there were too many bytes
+	// of those.
 	Flooding Reason = "flooding"
 )
 
@@ -34,8 +34,9 @@ type Observer interface {
 type Limits struct {
 	// Open is how many there may be at once.
 	Open int
-	// Unanswered bounds the bytes that all connections without a token have sent
-	// since something was last written to them.
+	// Unanswered bounds the bytes that all connections have sent of requests whose
+	// token is not known yet: those read outside Begin and End, and since something
+	// was written.
 	Unanswered int64
 	// Write bounds how long a client may take to accept what is written to it; zero
 	// leaves that to the server.
@@ -56,7 +57,7 @@ type Table struct {
 	mu         sync.Mutex // guards everything below, and what Conn says
 	open       int
 	strangers  list // in the order in which they came
-	waiting    list // strangers with unanswered bytes, longest waiting first
+	waiting    list // those with unanswered bytes, longest waiting first
 	unanswered int64
 	byAddr     map[net.Addr]*Conn // see ownAddr
 }
@@ -136,7 +137,7 @@ func (t *Table) remove(c *Conn) {
 	t.observer.Opened(-1)
 	delete(t.byAddr, c.addr)
 	t.settle(c)
-	if !c.known.Load() {
+	if !c.known {
 		t.strangers.remove(c)
 	}
 }
@@ -159,7 +160,7 @@ func (t *Table) find(addr net.Addr) *Conn {
 	return t.byAddr[addr]
 }
 
-// received counts bytes from a stranger, and closes those who have waited longest
+// received counts bytes of a request without a token so far, and closes those who have waited longest
 // while there are too many of them.
 func (t *Table) received(c *Conn, n int) {
 	for _, victim := range t.count(c, int64(n)) {
@@ -170,7 +171,7 @@ func (t *Table) received(c *Conn, n int) {
 func (t *Table) count(c *Conn, n int64) []*Conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c.gone || c.known.Load() {
+	if c.gone || c.busy.Load() {
 		return nil
 	}
 	if c.unanswered == 0 {
@@ -192,13 +193,16 @@ func (t *Table) answered(c *Conn) {
 	t.settle(c)
 }
 
-func (t *Table) recognise(c *Conn) {
+func (t *Table) begin(c *Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c.gone || c.known.Load() {
+	if c.gone {
 		return
 	}
 	t.settle(c)
-	t.strangers.remove(c)
-	c.known.Store(true)
+	if !c.known {
+		c.known = true
+		t.strangers.remove(c)
+	}
+	c.busy.Store(true)
 }

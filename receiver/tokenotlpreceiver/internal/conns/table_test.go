@@ -85,6 +85,7 @@ type model struct {
 	limits  Limits
 	open    []*Conn // in the order in which they came
 	known   map[*Conn]bool
+	busy    map[*Conn]bool
 	waiting []*Conn
 	pending map[*Conn]int64
 	closed  map[Reason]int
@@ -119,7 +120,7 @@ func (m *model) full() bool {
 }
 
 func (m *model) read(c *Conn, n int64) {
-	if m.known[c] {
+	if m.busy[c] {
 		return
 	}
 	if m.pending[c] == 0 {
@@ -146,14 +147,14 @@ func TestTableDoesAsItsModel(t *testing.T) {
 		limits := Limits{Open: 1 + rnd.IntN(6), Unanswered: 100}
 		observer := newCounts()
 		table := New(limits, observer)
-		m := &model{limits: limits, known: map[*Conn]bool{}, pending: map[*Conn]int64{}, closed: map[Reason]int{}}
+		m := &model{limits: limits, known: map[*Conn]bool{}, busy: map[*Conn]bool{}, pending: map[*Conn]int64{}, closed: map[Reason]int{}}
 		var all []*Conn
 		for range 300 {
 			var c *Conn
 			if len(all) > 0 {
 				c = all[rnd.IntN(len(all))]
 			}
-			op := rnd.IntN(10)
+			op := rnd.IntN(11)
 			switch {
 			case op < 3 || c == nil:
 				full := m.full()
@@ -167,10 +168,10 @@ func TestTableDoesAsItsModel(t *testing.T) {
 				_ = c.Close() // again, too
 				m.drop(c)
 			case op < 6:
-				c.Recognise()
-				if slices.Contains(m.open, c) {
+				c.Begin()
+				if slices.Contains(m.open, c) && !m.busy[c] {
 					m.settle(c)
-					m.known[c] = true
+					m.known[c], m.busy[c] = true, true
 				}
 			case op < 9:
 				n, err := c.Read(make([]byte, 1+rnd.IntN(60)))
@@ -178,6 +179,9 @@ func TestTableDoesAsItsModel(t *testing.T) {
 				if err == nil {
 					m.read(c, int64(n))
 				}
+			case op < 10:
+				c.End()
+				m.busy[c] = false
 			default:
 				_, _ = c.Write([]byte("x"))
 				m.settle(c)
@@ -216,7 +220,7 @@ func TestTableIsSafeForConcurrentUse(t *testing.T) {
 				}
 				_, _ = c.Read(make([]byte, n+1))
 				if n%3 == i%3 {
-					c.Recognise()
+					c.Begin()
 				}
 				_, _ = c.Write([]byte("x"))
 				_, _ = c.Read(make([]byte, 1))
@@ -268,7 +272,8 @@ func TestConnectionsAreFoundOverEveryNetwork(t *testing.T) {
 
 func TestOtherConnectionsAreLeftAlone(t *testing.T) {
 	var none *Conn
-	none.Recognise()
+	none.Begin()
+	none.End()
 	ctx := NewContext(context.Background(), &fake{})
 	require.Nil(t, FromContext(ctx))
 	require.Nil(t, FromContext(Tagger{New(Limits{}, newCounts())}.TagConn(ctx, &stats.ConnTagInfo{RemoteAddr: same})))
@@ -279,11 +284,11 @@ func TestOtherConnectionsAreLeftAlone(t *testing.T) {
 	require.Equal(t, "pipe", a.String())
 }
 
-func BenchmarkRecognise(b *testing.B) {
+func BenchmarkBegin(b *testing.B) {
 	table := New(Limits{Open: 1, Unanswered: 1}, newCounts())
 	c := &Conn{Conn: &fake{addr: same}, table: table, addr: same}
 	table.admit(c)
 	for b.Loop() {
-		c.Recognise()
+		c.Begin()
 	}
 }
