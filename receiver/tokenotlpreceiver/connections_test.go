@@ -292,15 +292,30 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// rawHTTP sends the bytes of a request, and returns what the answer begins with.
-func rawHTTP(t *testing.T, h *harness, request string) (*http.Response, error) {
+// rawHTTP sends the bytes of a request and returns the answer to them.
+func rawHTTP(t *testing.T, conn net.Conn, request string) (answer, error) {
+	t.Helper()
+	_, err := conn.Write([]byte(request))
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusContinue {
+		return answer{status: resp.StatusCode}, nil
+	}
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return answer{resp.StatusCode, resp.Header, string(body)}, nil
+}
+
+func (h *harness) dialHTTP(t *testing.T) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", h.receiver.httpAddr.String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	_, err = conn.Write([]byte(request))
-	require.NoError(t, err)
-	return http.ReadResponse(bufio.NewReader(conn), nil)
+	return conn
 }
 
 func TestSlowBodyIsToBeSentAgain(t *testing.T) {
@@ -314,29 +329,27 @@ func TestSlowBodyIsToBeSentAgain(t *testing.T) {
 		head + "Content-Encoding: zstd\r\nContent-Length: 1000\r\n\r\n\x28\xb5",
 		head + "Content-Encoding: snappy\r\nContent-Length: 1000\r\n\r\n\xff\x06",
 	} {
-		resp, err := rawHTTP(t, h, request)
+		got, err := rawHTTP(t, h.dialHTTP(t), request)
 		require.NoError(t, err)
-		require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode, request)
-		require.Equal(t, "1", resp.Header.Get("Retry-After"))
-		text, err := io.ReadAll(resp.Body)
-		require.NoError(t, err)
-		require.JSONEq(t, `{"code":14,"message":"the request took too long to arrive"}`, string(text))
+		require.Equal(t, http.StatusServiceUnavailable, got.status, request)
+		require.Equal(t, "1", got.headers.Get("Retry-After"))
+		require.JSONEq(t, `{"code":14,"message":"the request took too long to arrive"}`, got.body)
 	}
 	require.Equal(t, int64(6), h.rejected("slow"))
 }
 
 func TestSlowHeadersEndTheConnection(t *testing.T) {
 	h := start(t, options{config: func(cfg *Config) { cfg.Protocols.HTTP.Get().ReadHeaderTimeout = 50 * time.Millisecond }})
-	_, err := rawHTTP(t, h, "POST / HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+	_, err := rawHTTP(t, h.dialHTTP(t), "POST / HTTP/1.1\r\nHost: a\r\nX-Slow: ")
 	require.Error(t, err)
 }
 
 func TestBodyWithoutATokenIsNotAskedFor(t *testing.T) {
 	h := start(t, options{})
 	for token, status := range map[string]int{shopToken: http.StatusContinue, "wrong-token": http.StatusUnauthorized} {
-		resp, err := rawHTTP(t, h, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5000000\r\nAuthorization: Bearer "+token+"\r\n\r\n")
+		got, err := rawHTTP(t, h.dialHTTP(t), "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5000000\r\nAuthorization: Bearer "+token+"\r\n\r\n")
 		require.NoError(t, err)
-		require.Equal(t, status, resp.StatusCode)
+		require.Equal(t, status, got.status)
 	}
 }
 
@@ -349,17 +362,13 @@ func TestUnansweredBytesAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := start(t, options{})
 			for range maxUnanswered/len(header) + 10 {
-				conn, err := net.Dial("tcp", h.receiver.httpAddr.String())
-				require.NoError(t, err)
-				defer conn.Close()
+				conn := h.dialHTTP(t)
 				if before != "" {
-					_, err = conn.Write([]byte(before))
+					got, err := rawHTTP(t, conn, before)
 					require.NoError(t, err)
-					resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-					require.NoError(t, err)
-					require.Equal(t, http.StatusAccepted, resp.StatusCode)
+					require.Equal(t, http.StatusAccepted, got.status)
 				}
-				_, err = conn.Write([]byte(header))
+				_, err := conn.Write([]byte(header))
 				require.NoError(t, err)
 			}
 			require.Eventually(t, func() bool {

@@ -41,7 +41,6 @@ func (g *grpcServer) options() []grpc.ServerOption {
 		grpc.ForceServerCodecV2(emptyCodec{}),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ConnectionTimeout(defaultReadHeaderTimeout),
-		grpc.SharedWriteBuffer(true),
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connWindow),
 	}

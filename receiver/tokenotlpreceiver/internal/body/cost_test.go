@@ -25,7 +25,7 @@ var spendthrift = map[string]func(w io.Writer) io.WriteCloser{
 }
 
 func TestDecompressorsTakeNoMoreThanTheirCost(t *testing.T) {
-	data := make([]byte, 24<<20)
+	data := make([]byte, 12<<20)
 	rnd := rand.NewChaCha8([32]byte{})
 	_, _ = rnd.Read(data)
 	for i := range data {
@@ -70,7 +70,7 @@ func TestDecompressorsTakeNoMoreThanTheirCost(t *testing.T) {
 	}
 }
 
-// drip yields one byte at a time of an endless body, and looks at the budget.
+// drip yields a body bit by bit, and then fails, and looks at the budget.
 type drip struct {
 	t    *testing.T
 	r    *Reader
@@ -82,7 +82,7 @@ func (d *drip) Read(p []byte) (int, error) {
 	if d.read == d.end {
 		return 0, io.ErrUnexpectedEOF
 	}
-	n := min(int64(len(p)), 1000, d.end-d.read)
+	n := min(int64(len(p)), 20_000, d.end-d.read)
 	d.read += n
 	require.LessOrEqual(d.t, d.r.Budget.Used(), max(first, 2*d.read+chunk))
 	return int(n), nil
