@@ -50,6 +50,8 @@ func TestDefaults(t *testing.T) {
 	grpc := createDefaultConfig().(*Config).Protocols.GRPC
 	require.Equal(t, "localhost:4317", grpc.GetOrInsertDefault().NetAddr.Endpoint)
 	require.Equal(t, uint32(100), grpc.Get().MaxConcurrentStreams)
+	pings := grpc.Get().Keepalive.Get().ServerParameters.Get()
+	require.Equal(t, []time.Duration{30 * time.Second, 10 * time.Second}, []time.Duration{pings.Time, pings.Timeout})
 }
 
 func TestEveryOptionIsRead(t *testing.T) {
@@ -59,6 +61,8 @@ func TestEveryOptionIsRead(t *testing.T) {
 	require.Equal(t, "0.0.0.0:4317", cfg.Protocols.GRPC.Get().NetAddr.Endpoint)
 	require.Equal(t, uint32(7), cfg.Protocols.GRPC.Get().MaxConcurrentStreams)
 	require.True(t, cfg.Protocols.GRPC.Get().TLS.HasValue())
+	pings := cfg.Protocols.GRPC.Get().Keepalive.Get().ServerParameters.Get()
+	require.Equal(t, []time.Duration{7 * time.Second, 10 * time.Second, time.Hour}, []time.Duration{pings.Time, pings.Timeout, pings.MaxConnectionAge})
 	require.Equal(t, "0.0.0.0:4318", cfg.Protocols.HTTP.Get().NetAddr.Endpoint)
 	require.Equal(t, 5*time.Second, cfg.Protocols.HTTP.Get().ReadTimeout)
 	require.True(t, cfg.Protocols.HTTP.Get().CORS.HasValue())

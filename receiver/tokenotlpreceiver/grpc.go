@@ -35,7 +35,7 @@ type grpcServer struct {
 func (g *grpcServer) options() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.InTapHandle(g.tap),
-		grpc.StreamInterceptor(g.guard), // before those that are chained
+		grpc.ChainStreamInterceptor(guard),
 		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.StatsHandler(conns.Tagger{Table: g.table}),
 		grpc.ForceServerCodecV2(emptyCodec{}),
@@ -88,7 +88,7 @@ func (g *grpcServer) receive(ctx context.Context, s signal, call *grpcCall) erro
 		return err
 	}
 	defer b.Close()
-	if call.slow.Load() {
+	if call.slow.Load() { // its context is done, though all of it has come
 		ctx = context.WithoutCancel(ctx)
 	}
 	return g.ingest.export(ctx, request{source: call.source, signal: s, transport: overGRPC, encoding: inProtobuf, body: b.Bytes()})

@@ -73,8 +73,8 @@ func (g *grpcServer) tap(ctx context.Context, info *tap.Info) (context.Context, 
 	return c, nil
 }
 
-// guard comes before every other interceptor and handler.
-func (g *grpcServer) guard(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+// guard comes before the handlers.
+func guard(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if callOf(stream.Context()).source == nil {
 		return wireerr.New(wireerr.Unauthorized, "Unauthorized").GRPC()
 	}

@@ -85,6 +85,9 @@ func (g *grpcServer) readMessage(ctx context.Context, call *grpcCall) (*body.Bod
 		b.Close()
 		return nil, err
 	}
+	if !timer.Stop() {
+		call.slow.Store(true) // it is about to be
+	}
 	return b, nil
 }
 

@@ -41,11 +41,12 @@ type tokenReceiver struct {
 	ingest    *ingest
 	telemetry telemetry
 	grace     time.Duration // shutdownGrace but in tests
-	// Those of grpcServer.
-	messageTimeout, endTimeout time.Duration
-	onClose                    func()
+	onClose   func()
 
 	serving sync.WaitGroup
+
+	// Those of grpcServer.
+	messageTimeout, endTimeout time.Duration
 
 	mu       sync.Mutex // guards everything below
 	started  bool
@@ -63,20 +64,19 @@ func newTokenReceiver(cfg *Config, set receiver.Settings, now func() time.Time, 
 		return nil, err
 	}
 	r := &tokenReceiver{
-		cfg:            cfg,
-		set:            set,
-		tokens:         newTokenTable(cfg.Sources),
-		telemetry:      t,
-		grace:          shutdownGrace,
-		messageTimeout: messageTimeout,
-		endTimeout:     endTimeout,
-		onClose:        onClose,
+		cfg:       cfg,
+		set:       set,
+		tokens:    newTokenTable(cfg.Sources),
+		telemetry: t,
+		grace:     shutdownGrace,
+		onClose:   onClose,
 		bodies: &body.Reader{
 			MaxReceived: cfg.MaxRequestSizeMiB * mib,
 			MaxPlain:    cfg.MaxUncompressedSizeMiB * mib,
 			Budget:      body.NewBudget(cfg.MaxInFlightMiB * mib),
 		},
 	}
+	r.messageTimeout, r.endTimeout = messageTimeout, endTimeout
 	r.ingest = &ingest{
 		next:      &r.next,
 		telemetry: t,
