@@ -27,13 +27,16 @@ type Config struct {
 	// MaxDecodedSizeMiB bounds the estimated memory of a decoded request, in MiB.
 	MaxDecodedSizeMiB int64 `mapstructure:"max_decoded_size_mib"`
 
-	// MaxInFlightMiB bounds the bodies held at once over all requests, in MiB, and
-	// likewise what they decode to.
+	// MaxInFlightMiB bounds what all requests hold at once, in MiB: their bodies, what
+	// it takes to decompress them, and what they decode to.
 	MaxInFlightMiB int64 `mapstructure:"max_in_flight_mib"`
 
 	// MaxAttributeDepth bounds how deep attribute values and log bodies may nest:
 	// 1 is a plain value, 2 an array or map of plain values.
 	MaxAttributeDepth int `mapstructure:"max_attribute_depth"`
+
+	// MaxConnections bounds the connections that each server has open at once.
+	MaxConnections int `mapstructure:"max_connections"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -86,14 +89,26 @@ const (
 	defaultReadHeaderTimeout = 10 * time.Second
 
 	// An SDK has one request under way, a Collector as many as it has consumers.
-	// Each stream holds up to max_request_size_mib before it can be admitted.
 	defaultMaxConcurrentStreams = 100
+
+	// A silent gRPC connection whose other end does not answer is closed. HTTP has
+	// its idle timeout.
+	defaultPingInterval = 30 * time.Second
+	defaultPingTimeout  = 10 * time.Second
+
+	// An idle connection holds some 20 KiB with HTTP, 32 KiB with TLS and 52 KiB with
+	// gRPC.
+	defaultMaxConnections = 2000
 )
 
 func createDefaultConfig() component.Config {
 	grpc := configgrpc.NewDefaultServerConfig()
 	grpc.NetAddr.Endpoint = defaultGRPCEndpoint
 	grpc.MaxConcurrentStreams = defaultMaxConcurrentStreams
+	grpc.Keepalive = configoptional.Some(configgrpc.NewDefaultKeepaliveServerConfig())
+	pings := configgrpc.NewDefaultKeepaliveServerParameters()
+	pings.Time, pings.Timeout = defaultPingInterval, defaultPingTimeout
+	grpc.Keepalive.Get().ServerParameters = configoptional.Some(pings)
 
 	http := confighttp.NewDefaultServerConfig()
 	http.NetAddr.Endpoint = defaultHTTPEndpoint
@@ -110,5 +125,6 @@ func createDefaultConfig() component.Config {
 		MaxDecodedSizeMiB:      128,
 		MaxInFlightMiB:         256,
 		MaxAttributeDepth:      64,
+		MaxConnections:         defaultMaxConnections,
 	}
 }

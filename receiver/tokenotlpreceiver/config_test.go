@@ -45,10 +45,13 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, int64(128), cfg.MaxDecodedSizeMiB)
 	require.Equal(t, int64(256), cfg.MaxInFlightMiB)
 	require.Equal(t, 64, cfg.MaxAttributeDepth)
+	require.Equal(t, 2000, cfg.MaxConnections)
 
 	grpc := createDefaultConfig().(*Config).Protocols.GRPC
 	require.Equal(t, "localhost:4317", grpc.GetOrInsertDefault().NetAddr.Endpoint)
 	require.Equal(t, uint32(100), grpc.Get().MaxConcurrentStreams)
+	pings := grpc.Get().Keepalive.Get().ServerParameters.Get()
+	require.Equal(t, []time.Duration{30 * time.Second, 10 * time.Second}, []time.Duration{pings.Time, pings.Timeout})
 }
 
 func TestEveryOptionIsRead(t *testing.T) {
@@ -58,6 +61,8 @@ func TestEveryOptionIsRead(t *testing.T) {
 	require.Equal(t, "0.0.0.0:4317", cfg.Protocols.GRPC.Get().NetAddr.Endpoint)
 	require.Equal(t, uint32(7), cfg.Protocols.GRPC.Get().MaxConcurrentStreams)
 	require.True(t, cfg.Protocols.GRPC.Get().TLS.HasValue())
+	pings := cfg.Protocols.GRPC.Get().Keepalive.Get().ServerParameters.Get()
+	require.Equal(t, []time.Duration{7 * time.Second, 10 * time.Second, time.Hour}, []time.Duration{pings.Time, pings.Timeout, pings.MaxConnectionAge})
 	require.Equal(t, "0.0.0.0:4318", cfg.Protocols.HTTP.Get().NetAddr.Endpoint)
 	require.Equal(t, 5*time.Second, cfg.Protocols.HTTP.Get().ReadTimeout)
 	require.True(t, cfg.Protocols.HTTP.Get().CORS.HasValue())
@@ -69,8 +74,9 @@ func TestEveryOptionIsRead(t *testing.T) {
 	require.Equal(t, int64(1), cfg.MaxRequestSizeMiB)
 	require.Equal(t, int64(2), cfg.MaxUncompressedSizeMiB)
 	require.Equal(t, int64(3), cfg.MaxDecodedSizeMiB)
-	require.Equal(t, int64(4), cfg.MaxInFlightMiB)
+	require.Equal(t, int64(14), cfg.MaxInFlightMiB)
 	require.Equal(t, 5, cfg.MaxAttributeDepth)
+	require.Equal(t, 6, cfg.MaxConnections)
 }
 
 func TestGoodConfigs(t *testing.T) {
@@ -129,7 +135,9 @@ func TestBadConfigsNameKeyAndRule(t *testing.T) {
 			"max_decoded_size_mib: 0 must be between 1 and 1048576",
 			"max_in_flight_mib: 0 must be between 1 and 1048576",
 			"max_attribute_depth: 0 must be between 1 and 200",
+			"max_connections: 0 must be between 1 and 1048576",
 			"max_uncompressed_size_mib: -1 must not be less than max_request_size_mib, which is 0",
+			"max_in_flight_mib: 0 must not be less than max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or 10, if that is more) together, which are 9",
 		},
 		"large": {
 			"max_request_size_mib: 2000 must be between 1 and 1024",
@@ -137,9 +145,11 @@ func TestBadConfigsNameKeyAndRule(t *testing.T) {
 			"max_decoded_size_mib: 2000000 must be between 1 and 1048576",
 			"max_in_flight_mib: 2000000 must be between 1 and 1048576",
 			"max_attribute_depth: 201 must be between 1 and 200",
+			"max_connections: 2000000 must be between 1 and 1048576",
 			"max_uncompressed_size_mib: 1500 must not be less than max_request_size_mib, which is 2000",
+			"max_in_flight_mib: 2000000 must not be less than max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or 10, if that is more) together, which are 2003500",
 		},
-		"in_flight": {"max_in_flight_mib: 100 must not be less than max_decoded_size_mib, which is 128", "max_in_flight_mib: 100 must not be less than max_request_size_mib and max_uncompressed_size_mib together, which are 110"},
+		"in_flight": {"max_in_flight_mib: 100 must not be less than max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or 10, if that is more) together, which are 238"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, err := load(t, name)

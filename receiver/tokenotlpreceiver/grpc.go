@@ -3,12 +3,13 @@ package tokenotlpreceiver
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/tap"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/conns"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wireerr"
 )
 
@@ -24,14 +25,24 @@ type grpcServer struct {
 	ingest *ingest
 	tokens *tokenTable
 	bodies *body.Reader
+	table  *conns.Table
+
+	// messageTimeout and endTimeout but in tests.
+	messageTimeout, endTimeout time.Duration
 }
 
 // options are those that the contract needs.
 func (g *grpcServer) options() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.InTapHandle(g.tap),
+		grpc.ChainStreamInterceptor(guard),
+		grpc.UnknownServiceHandler(unknownMethod),
+		grpc.StatsHandler(conns.Tagger{Table: g.table}),
 		grpc.ForceServerCodecV2(encodedCodec{}),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(defaultReadHeaderTimeout),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connWindow),
 	}
 }
 
@@ -53,38 +64,13 @@ func (g *grpcServer) register(server *grpc.Server) {
 	}
 }
 
-type sourceKey struct{}
-
-// tap sees the headers of a call before a stream is made for it, and refuses
-// those without a valid token.
-func (g *grpcServer) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
-	source := g.tokens.authenticate(info.Header["authorization"])
-	if source == nil {
-		g.ingest.telemetry.rejected(ctx, unknown, signalOfMethod(info.FullMethodName), overGRPC, wireerr.Unauthorized)
-		return ctx, wireerr.New(wireerr.Unauthorized, "Unauthorized").GRPC()
-	}
-	return context.WithValue(ctx, sourceKey{}, source), nil
-}
-
-func signalOfMethod(method string) signal {
-	for s := range signals {
-		if method == "/"+services[s]+"/Export" {
-			return s
-		}
-	}
-	return none
-}
-
 // export answers one call.
 func (g *grpcServer) export(s signal, stream grpc.ServerStream) error {
 	ctx := stream.Context()
-	source, ok := ctx.Value(sourceKey{}).(*source)
-	if !ok {
-		source = unknown
-	}
-	v := g.ingest.visit(source, s, overGRPC)
+	call := callOf(ctx)
+	v := g.ingest.visit(call.source, s, overGRPC)
 	defer v.answered(ctx)
-	took, err := g.receive(ctx, &v)
+	took, err := g.receive(ctx, call, &v)
 	if err != nil {
 		refusal := wireerr.From(err)
 		v.refused(ctx, refusal.Reason)
@@ -93,26 +79,27 @@ func (g *grpcServer) export(s signal, stream grpc.ServerStream) error {
 	return stream.SendMsg(encoded(took.answer(inProtobuf)))
 }
 
-func (g *grpcServer) receive(ctx context.Context, v *visit) (taken, error) {
-	switch {
-	case v.source == unknown:
-		return taken{}, wireerr.New(wireerr.Unauthorized, "Unauthorized")
-	case !g.ingest.next.has(v.signal):
+func (g *grpcServer) receive(ctx context.Context, call *grpcCall, v *visit) (taken, error) {
+	if !g.ingest.next.has(v.signal) {
 		return taken{}, wireerr.New(wireerr.NotFound, "no pipeline of this receiver takes "+v.signal.String())
 	}
 	if err := v.admit(); err != nil {
 		return taken{}, err
 	}
-	if g.bodies.Budget.Spent() {
+	if !g.bodies.Budget.Reserve(streamCost) {
 		return taken{}, body.ErrBusy
 	}
-	b, err := readMessage(ctx, g.bodies, v)
+	defer g.bodies.Budget.Release(streamCost)
+	b, err := g.readMessage(ctx, call, v)
 	if err != nil {
 		v.unread(g.bodies, err)
 		return taken{}, err
 	}
 	defer b.Close()
 	v.arrived(ctx, b)
+	if call.slow.Load() { // its context is done, though all of it has come
+		ctx = context.WithoutCancel(ctx)
+	}
 	return g.ingest.export(ctx, request{source: v.source, signal: v.signal, transport: overGRPC, encoding: inProtobuf, body: b.Bytes()})
 }
 

@@ -3,8 +3,11 @@ package tokenotlpreceiver
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
@@ -32,30 +35,82 @@ const (
 	flagPacked    = 1
 )
 
+const (
+	// streamWindow is what a client may send of a call before it is asked for, 64 KiB
+	// being the least that gRPC allows. It does not grow: what a call holds unread
+	// is held beside the budget.
+	streamWindow = 64 << 10
+	// connWindow holds for the streams of a connection together. gRPC opens it as
+	// data arrives, read or not, so that it bounds speed over a long line and no
+	// memory.
+	connWindow = 1 << 20
+	// maxStep bounds what is asked for at a time. gRPC gathers it before the body
+	// gets it.
+	maxStep = 64 << 10
+	// streamCost is what a call takes beside its message.
+	streamCost = streamWindow + maxStep
+)
+
 // readMessage reads the message of a call, decompressed.
-func readMessage(ctx context.Context, bodies *body.Reader, v *visit) (*body.Body, error) {
+func (g *grpcServer) readMessage(ctx context.Context, call *grpcCall, v *visit) (*body.Body, error) {
 	stream, ok := grpc.ServerTransportStreamFromContext(ctx).(messageStream)
 	if !ok {
 		return nil, wireerr.New(wireerr.Unavailable, "gRPC has changed: its streams cannot be read")
 	}
+	timer := time.AfterFunc(g.messageTimeout, call.giveUp)
+	defer timer.Stop()
 	var header [messageHeader]byte
 	if err := stream.ReadMessageHeader(header[:]); err != nil {
+		if call.slow.Load() {
+			return nil, body.ErrSlow
+		}
 		return nil, wireerr.New(wireerr.Malformed, "the call has no message")
 	}
 	length := int64(binary.BigEndian.Uint32(header[1:]))
 	coding := ""
 	switch flag := header[0]; {
 	case flag == flagPacked && stream.RecvCompress() != "" && stream.RecvCompress() != "identity":
-		coding = stream.RecvCompress()
+		if length > 0 { // nothing, compressed by nobody, is nothing
+			coding = stream.RecvCompress()
+		}
 	case flag != flagPlain:
 		return nil, wireerr.New(wireerr.Malformed, fmt.Sprintf("the message has flag %d, which its grpc-encoding does not explain", flag))
 	}
-	return bodies.Read(coding, v.watch(&messageReader{stream: stream, left: int(length)}), length)
+	b, err := g.bodies.Read(coding, v.watch(&messageReader{stream: stream, call: call, left: int(length)}), length)
+	if err != nil {
+		return nil, err
+	}
+	timer.Reset(g.endTimeout)
+	if err := readEnd(stream, call); err != nil {
+		b.Close()
+		return nil, err
+	}
+	if !timer.Stop() {
+		call.slow.Store(true) // it is about to be
+	}
+	return b, nil
+}
+
+// readEnd reads the end of a call whose message has come. gRPC does not do so for
+// a unary call: it answers at once, and drops a second message. Clients end a call
+// together with its message, so that waiting costs them nothing.
+func readEnd(stream messageStream, call *grpcCall) error {
+	var more [1]byte
+	err := stream.ReadMessageHeader(more[:])
+	switch {
+	case errors.Is(err, io.EOF), call.slow.Load():
+		return nil
+	case err == nil:
+		return wireerr.New(wireerr.Malformed, "the call has more than one message")
+	default:
+		return wireerr.New(wireerr.Malformed, "call cut off: "+status.Convert(err).Message())
+	}
 }
 
 // messageReader reads what follows the header of a message.
 type messageReader struct {
 	stream messageStream
+	call   *grpcCall
 	left   int
 }
 
@@ -68,8 +123,11 @@ func (r *messageReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	data, err := r.stream.Read(min(r.left, len(p)))
+	data, err := r.stream.Read(min(r.left, len(p), maxStep))
 	if err != nil {
+		if r.call.slow.Load() {
+			return 0, os.ErrDeadlineExceeded
+		}
 		return 0, fmt.Errorf("message cut off: %s", status.Convert(err).Message())
 	}
 	n := data.CopyTo(p)

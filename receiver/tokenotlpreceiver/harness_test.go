@@ -27,6 +27,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -71,6 +72,10 @@ type options struct {
 	// ticks replaces the ticker of token files.
 	ticks <-chan time.Time
 	host  component.Host
+	// receiver changes the receiver before it starts.
+	receiver func(*tokenReceiver)
+	// untraced leaves the spans of the servers out, which a test would pile up.
+	untraced bool
 }
 
 func testConfig() *Config {
@@ -101,6 +106,9 @@ func start(t testing.TB, opts options) *harness {
 	var core zapcore.Core
 	core, h.logs = observer.New(zapcore.DebugLevel)
 	set.Logger = zap.New(core)
+	if opts.untraced {
+		set.TracerProvider = noop.NewTracerProvider()
+	}
 
 	if opts.now == nil {
 		opts.now = nowForTests
@@ -124,6 +132,9 @@ func start(t testing.TB, opts options) *harness {
 		c, err := shared.createMetrics(t.Context(), set, h.cfg, next.metrics)
 		require.NoError(t, err)
 		components = append(components, c)
+	}
+	if opts.receiver != nil {
+		opts.receiver(components[0].(*tokenReceiver))
 	}
 	for _, c := range components {
 		h.receiver = c.(*tokenReceiver)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/conns"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wireerr"
 )
 
@@ -42,6 +43,11 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if source == nil {
 		x.refuse(wireerr.New(wireerr.Unauthorized, "Unauthorized"))
 		return
+	}
+	conn := conns.FromContext(r.Context())
+	conn.Begin()
+	if r.ProtoMajor == 1 { // else others may be under way
+		defer conn.End()
 	}
 	x.source = source
 	defer x.answered(r.Context())

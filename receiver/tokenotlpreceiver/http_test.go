@@ -102,7 +102,7 @@ func smallLimits(cfg *Config) {
 	cfg.MaxRequestSizeMiB = 1
 	cfg.MaxUncompressedSizeMiB = 2
 	cfg.MaxDecodedSizeMiB = 3
-	cfg.MaxInFlightMiB = 3
+	cfg.MaxInFlightMiB = 13
 	cfg.MaxAttributeDepth = 5
 }
 
@@ -331,7 +331,7 @@ func TestDecodedRequestsInFlightAreBounded(t *testing.T) {
 		return []int{h.post("/v1/traces", protoType, spans).status, h.post("/", jsonType, events).status}
 	}
 	require.Equal(t, []int{200, 202}, send())
-	const others = 5 << 19 // of 3 MiB
+	const others = 25 << 19 // of 13 MiB
 	require.True(t, h.receiver.ingest.decoded.Reserve(others))
 	require.Equal(t, []int{503, 503}, send())
 	h.receiver.ingest.decoded.Release(others)
@@ -341,15 +341,17 @@ func TestDecodedRequestsInFlightAreBounded(t *testing.T) {
 
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	h := start(t, options{config: smallLimits})
-	// Other requests hold all but a little of the 3 MiB.
+	const others = 10 << 20
+	require.True(t, h.receiver.bodies.Budget.Reserve(others))
+	// Other requests hold all but a little of the remaining 3 MiB.
 	var held []*body.Body
-	for _, size := range []int{1 << 20, 1 << 20, 1<<20 - 200<<10} {
+	for _, size := range []int{1 << 20, 1 << 20, 1<<20 - 400<<10} {
 		b, err := h.receiver.bodies.Read("", bytes.NewReader(make([]byte, size)), int64(size))
 		require.NoError(t, err)
 		held = append(held, b)
 	}
 	busy := refusal{status: 503, headers: map[string]string{"Retry-After": "1"}, json: `{"code":14,"message":"too many requests in flight"}`}
-	large := []byte(`{"a":"` + strings.Repeat("x", 300<<10) + `"}`)
+	large := []byte(`{"a":"` + strings.Repeat("x", 600<<10) + `"}`)
 	busy.check(t, h.http(call{path: "/", headers: bearer(), body: large}))
 	busy.check(t, h.http(call{path: "/", headers: bearer(), body: large, chunked: true}))
 	for coding := range compressors {
@@ -358,12 +360,13 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, h.post("/", "", []byte(`{"small":true}`)).status)
 
 	// All of it.
-	last, err := h.receiver.bodies.Read("", bytes.NewReader(make([]byte, 200<<10)), 200<<10)
+	last, err := h.receiver.bodies.Read("", bytes.NewReader(make([]byte, 400<<10)), 400<<10)
 	require.NoError(t, err)
 	busy.check(t, h.post("/", "", []byte(`{"small":true}`)))
 	_, err = ptraceotlp.NewGRPCClient(h.conn).Export(h.withToken(shopToken), ptraceotlp.NewExportRequestFromTraces(oneSpan()))
 	requireRefused(t, err, codes.Unavailable, "too many requests in flight", true)
 
+	h.receiver.bodies.Budget.Release(others)
 	for _, b := range append(held, last) {
 		b.Close()
 	}

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/conns"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
 )
 
@@ -45,6 +46,9 @@ type tokenReceiver struct {
 	onClose   func()
 
 	serving sync.WaitGroup
+
+	// Those of grpcServer.
+	messageTimeout, endTimeout time.Duration
 
 	mu       sync.Mutex // guards everything below
 	started  bool
@@ -78,10 +82,11 @@ func newTokenReceiver(cfg *Config, set receiver.Settings, now func() time.Time, 
 			Budget:      body.NewBudget(cfg.MaxInFlightMiB * mib),
 		},
 	}
+	r.messageTimeout, r.endTimeout = messageTimeout, endTimeout
 	r.ingest = &ingest{
 		next:      &r.next,
 		telemetry: t,
-		decoded:   body.NewBudget(cfg.MaxInFlightMiB * mib),
+		decoded:   r.bodies.Budget, // one for all that requests hold
 		limits:    wire.Limits{Depth: cfg.MaxAttributeDepth, Decoded: cfg.MaxDecodedSizeMiB * mib},
 		now:       now,
 	}
@@ -158,7 +163,8 @@ func (r *tokenReceiver) startGRPC(ctx context.Context, host component.Host) erro
 		return nil
 	}
 	cfg := *r.cfg.Protocols.GRPC.Get()
-	front := &grpcServer{ingest: r.ingest, tokens: r.tokens, bodies: r.bodies}
+	table := r.newTable(overGRPC)
+	front := &grpcServer{ingest: r.ingest, tokens: r.tokens, bodies: r.bodies, table: table, messageTimeout: r.messageTimeout, endTimeout: r.endTimeout}
 	var options []configgrpc.ToServerOption
 	for _, o := range front.options() {
 		options = append(options, configgrpc.WithGrpcServerOption(o))
@@ -174,7 +180,7 @@ func (r *tokenReceiver) startGRPC(ctx context.Context, host component.Host) erro
 		return err
 	}
 	r.grpc, r.grpcAddr = server, listener.Addr()
-	r.serve("gRPC", listener, server.Serve, grpc.ErrServerStopped)
+	r.serve("gRPC", table.Listen(listener), server.Serve, grpc.ErrServerStopped)
 	return nil
 }
 
@@ -187,13 +193,16 @@ func (r *tokenReceiver) startHTTP(ctx context.Context, host component.Host) erro
 	// None: the body must come to the handler as it was sent, because confighttp
 	// knows one limit for a body compressed and not.
 	cfg.CompressionAlgorithms = []string{}
+	cfg.CORS = withHeadersOfClients(cfg.CORS)
 	handler := &httpHandler{ingest: r.ingest, tokens: r.tokens, bodies: r.bodies}
 	server, err := cfg.ToServer(ctx, host.GetExtensions(), r.set.TelemetrySettings, handler)
 	if err != nil {
 		return err
 	}
 	server.MaxHeaderBytes = maxHeaderBytes
-	listener, err := cfg.ToListener(ctx)
+	server.HTTP2 = http2Limits
+	server.ConnContext = conns.NewContext
+	listener, err := listenHTTP(ctx, &cfg, r.newTable(overHTTP))
 	if err != nil {
 		return err
 	}
@@ -207,13 +216,11 @@ func (r *tokenReceiver) startHTTP(ctx context.Context, host component.Host) erro
 func (r *tokenReceiver) serve(name string, l net.Listener, serve func(net.Listener) error, stopped error) {
 	r.set.Logger.Info("Listening", zap.String("protocol", name), zap.Stringer("endpoint", l.Addr()))
 	r.serving.Go(func() {
-		if err := serve(l); err != nil && !errors.Is(err, stopped) {
-			r.fail(err)
+		if err := serve(&watched{Listener: l, report: r.report}); err != nil && !errors.Is(err, stopped) {
+			r.report(componentstatus.NewFatalErrorEvent(err))
 		}
 	})
 }
-
-func (r *tokenReceiver) fail(err error) { r.report(componentstatus.NewFatalErrorEvent(err)) }
 
 // report tells the Collector how the components are that the receiver stands for.
 func (r *tokenReceiver) report(event *componentstatus.Event) {

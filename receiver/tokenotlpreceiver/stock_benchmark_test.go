@@ -16,8 +16,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip" // a client's compressor
 	grpcmetadata "google.golang.org/grpc/metadata"
-
-	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
 )
 
 // BenchmarkAgainstStock sends the same requests over loopback to this receiver,
@@ -42,7 +40,7 @@ func BenchmarkAgainstStock(b *testing.B) {
 		for _, way := range []string{"http/protobuf", "http/protobuf+gzip", "http/json", "grpc", "grpc+gzip"} {
 			for _, server := range servers {
 				b.Run(fmt.Sprintf("%s/%s/%s", s, way, server.name), func(b *testing.B) {
-					send := sender(b, server.start(b), s, way)
+					send := benchClient(b, server.start(b), s, way)
 					send() // the connection, and what is made once
 					b.ReportAllocs()
 					before := cpuTime(b)
@@ -56,8 +54,8 @@ func BenchmarkAgainstStock(b *testing.B) {
 	}
 }
 
-// sender returns a function that sends one request and waits for its answer.
-func sender(b *testing.B, to endpoints, s signal, way string) func() {
+// benchClient returns a function that sends one request and waits for its answer.
+func benchClient(b *testing.B, to endpoints, s signal, way string) func() {
 	b.Helper()
 	switch way {
 	case "grpc", "grpc+gzip":
@@ -139,15 +137,13 @@ func startDiscard(b *testing.B) endpoints {
 	})}
 	go func() { _ = httpServer.Serve(httpListener) }()
 	b.Cleanup(func() { require.NoError(b, httpServer.Close()) })
-	bodies := &body.Reader{MaxReceived: 10 * mib, MaxPlain: 100 * mib, Budget: body.NewBudget(256 * mib)}
-	grpcServer := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
-		message, err := readMessage(stream.Context(), bodies, &visit{source: unknown})
-		if err != nil {
+	grpcServer := grpc.NewServer(grpc.ForceServerCodecV2(rawBytes{}), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+		var message []byte
+		if err := stream.RecvMsg(&message); err != nil {
 			return err
 		}
-		message.Close()
-		return stream.SendMsg(encoded(nil))
-	}), grpc.ForceServerCodecV2(encodedCodec{}))
+		return stream.SendMsg([]byte{})
+	}))
 	go func() { _ = grpcServer.Serve(grpcListener) }()
 	b.Cleanup(grpcServer.Stop)
 	return endpoints{http: httpListener.Addr().String(), grpc: grpcListener.Addr().String()}

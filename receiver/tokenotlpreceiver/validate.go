@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confignet"
 
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
 )
 
@@ -24,6 +25,8 @@ const (
 
 	maxSizeMiB     = 1024
 	maxInFlightMiB = 1 << 20
+
+	maxConnections = 1 << 20
 )
 
 // nameRule keeps a source name fit for a path, a metric attribute and a column.
@@ -188,16 +191,15 @@ func (cfg *Config) checkSizes() error {
 	atMost("max_decoded_size_mib", cfg.MaxDecodedSizeMiB, maxInFlightMiB)
 	atMost("max_in_flight_mib", cfg.MaxInFlightMiB, maxInFlightMiB)
 	atMost("max_attribute_depth", int64(cfg.MaxAttributeDepth), wire.MaxDepth)
+	atMost("max_connections", int64(cfg.MaxConnections), maxConnections)
 	if cfg.MaxUncompressedSizeMiB < cfg.MaxRequestSizeMiB {
 		errs = append(errs, fmt.Errorf("max_uncompressed_size_mib: %d must not be less than max_request_size_mib, which is %d", cfg.MaxUncompressedSizeMiB, cfg.MaxRequestSizeMiB))
 	}
 	// Otherwise the largest request could never be taken, and be told to retry. A
-	// block of snappy is held compressed as well, until it is decompressed.
-	if cfg.MaxInFlightMiB < cfg.MaxDecodedSizeMiB {
-		errs = append(errs, fmt.Errorf("max_in_flight_mib: %d must not be less than max_decoded_size_mib, which is %d", cfg.MaxInFlightMiB, cfg.MaxDecodedSizeMiB))
-	}
-	if least := cfg.MaxRequestSizeMiB + cfg.MaxUncompressedSizeMiB; cfg.MaxInFlightMiB < least {
-		errs = append(errs, fmt.Errorf("max_in_flight_mib: %d must not be less than max_request_size_mib and max_uncompressed_size_mib together, which are %d", cfg.MaxInFlightMiB, least))
+	// block of snappy is held compressed until it is decompressed, and other
+	// codings need memory of their own before anything is decoded.
+	if least := cfg.MaxRequestSizeMiB + cfg.MaxUncompressedSizeMiB + max(cfg.MaxDecodedSizeMiB, body.MaxDecoderCost/mib); cfg.MaxInFlightMiB < least {
+		errs = append(errs, fmt.Errorf("max_in_flight_mib: %d must not be less than max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or %d, if that is more) together, which are %d", cfg.MaxInFlightMiB, body.MaxDecoderCost/mib, least))
 	}
 	return errors.Join(errs...)
 }

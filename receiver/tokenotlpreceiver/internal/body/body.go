@@ -4,10 +4,12 @@ package body
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"sync"
 )
 
@@ -19,6 +21,8 @@ var (
 	ErrBusy = errors.New("too many requests in flight")
 	// ErrEncoding is for a compression that is not known.
 	ErrEncoding = errors.New("unsupported content encoding")
+	// ErrSlow is for a body that did not come in time.
+	ErrSlow = errors.New("the request took too long to arrive")
 	// ErrCorrupt is for a body that cannot be decompressed, or did not come whole.
 	ErrCorrupt = errors.New("unreadable request body")
 )
@@ -27,6 +31,9 @@ const (
 	// chunk is how much of the budget a body takes at a time when its length is
 	// not known beforehand.
 	chunk = 64 << 10
+	// first is how much of a body whose length is known is taken at once. From there
+	// on its memory doubles as it arrives, so that an announcement costs nothing.
+	first = 1 << 20
 	// maxKept is the largest buffer that is kept for another body.
 	maxKept = 1 << 20
 )
@@ -87,7 +94,7 @@ func (r *Reader) read(b *Body, encoding string, in *source, length int64) error 
 		limit := r.MaxPlain
 		if length >= 0 {
 			limit = length // both servers end the body there
-			if err := b.grow(length, limit); err != nil {
+			if err := b.grow(min(length, first), limit); err != nil {
 				return err
 			}
 		}
@@ -102,6 +109,20 @@ func (r *Reader) read(b *Body, encoding string, in *source, length int64) error 
 		}
 		src, encoding = buffered, "x-snappy-framed"
 	}
+	cost := costs[encoding]
+	if cost > maxStreaming {
+		packed := bodies.Get().(*Body)
+		packed.budget = r.Budget
+		defer packed.Close()
+		if err := packed.fill(in, r.MaxReceived); err != nil {
+			return err
+		}
+		src = bytes.NewReader(packed.data)
+	}
+	if !r.Budget.Reserve(cost) {
+		return ErrBusy
+	}
+	defer r.Budget.Release(cost)
 	d, err := newDecoder(encoding, src)
 	if err != nil {
 		return err
@@ -144,6 +165,14 @@ func (b *Body) hold(n int64) error {
 	}
 	b.reserved = n
 	return nil
+}
+
+// keep gives back to the budget what is held beyond n bytes.
+func (b *Body) keep(n int64) {
+	if n < b.reserved {
+		b.budget.Release(b.reserved - n)
+		b.reserved = n
+	}
 }
 
 // fill appends what src holds, limit bytes at most in all.
@@ -211,6 +240,8 @@ func (s *source) explain(err error) error {
 	switch {
 	case errors.Is(s.err, ErrTooLarge):
 		return fmt.Errorf("%w: over the limit as received", ErrTooLarge)
+	case errors.Is(s.err, os.ErrDeadlineExceeded):
+		return ErrSlow
 	case s.err != nil:
 		return fmt.Errorf("%w: %w", ErrCorrupt, s.err)
 	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrBusy), errors.Is(err, ErrEncoding):

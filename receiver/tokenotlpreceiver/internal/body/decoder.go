@@ -137,5 +137,6 @@ func decodeSnappyBlock(src io.Reader, maxPlain int64, b *Body) error {
 		return err
 	}
 	b.data, err = snappy.Decode(nil, b.data)
+	b.keep(int64(cap(b.data)))
 	return err
 }

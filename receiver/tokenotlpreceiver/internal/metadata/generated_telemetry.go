@@ -23,17 +23,19 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                     metric.Meter
-	mu                        sync.Mutex
-	registrations             []metric.Registration
-	TokenOtlpAcceptedItems    metric.Int64Counter
-	TokenOtlpRejectedBytes    metric.Int64Counter
-	TokenOtlpRejectedItems    metric.Int64Counter
-	TokenOtlpRejectedRequests metric.Int64Counter
-	TokenOtlpRepairs          metric.Int64Counter
-	TokenOtlpRequestDuration  metric.Float64Histogram
-	TokenOtlpRequestSize      metric.Int64Histogram
-	TokenOtlpTokenFileReloads metric.Int64Counter
+	meter                      metric.Meter
+	mu                         sync.Mutex
+	registrations              []metric.Registration
+	TokenOtlpAcceptedItems     metric.Int64Counter
+	TokenOtlpClosedConnections metric.Int64Counter
+	TokenOtlpOpenConnections   metric.Int64UpDownCounter
+	TokenOtlpRejectedBytes     metric.Int64Counter
+	TokenOtlpRejectedItems     metric.Int64Counter
+	TokenOtlpRejectedRequests  metric.Int64Counter
+	TokenOtlpRepairs           metric.Int64Counter
+	TokenOtlpRequestDuration   metric.Float64Histogram
+	TokenOtlpRequestSize       metric.Int64Histogram
+	TokenOtlpTokenFileReloads  metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -69,6 +71,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_token_otlp_accepted_items",
 		metric.WithDescription("Spans, log records and metric data points taken by the pipeline. [Alpha]"),
 		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TokenOtlpClosedConnections, err = builder.meter.Int64Counter(
+		"otelcol_token_otlp_closed_connections",
+		metric.WithDescription("Connections that the receiver closed to stay within its bounds. [Alpha]"),
+		metric.WithUnit("{connection}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TokenOtlpOpenConnections, err = builder.meter.Int64UpDownCounter(
+		"otelcol_token_otlp_open_connections",
+		metric.WithDescription("Connections that are open. [Alpha]"),
+		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TokenOtlpRejectedBytes, err = builder.meter.Int64Counter(

@@ -20,6 +20,8 @@ func TestSetupTelemetry(t *testing.T) {
 	require.NoError(t, err)
 	defer tb.Shutdown()
 	tb.TokenOtlpAcceptedItems.Add(context.Background(), 1)
+	tb.TokenOtlpClosedConnections.Add(context.Background(), 1)
+	tb.TokenOtlpOpenConnections.Add(context.Background(), 1)
 	tb.TokenOtlpRejectedBytes.Add(context.Background(), 1)
 	tb.TokenOtlpRejectedItems.Add(context.Background(), 1)
 	tb.TokenOtlpRejectedRequests.Add(context.Background(), 1)
@@ -28,6 +30,12 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.TokenOtlpRequestSize.Record(context.Background(), 1)
 	tb.TokenOtlpTokenFileReloads.Add(context.Background(), 1)
 	AssertEqualTokenOtlpAcceptedItems(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTokenOtlpClosedConnections(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTokenOtlpOpenConnections(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTokenOtlpRejectedBytes(t, testTel,

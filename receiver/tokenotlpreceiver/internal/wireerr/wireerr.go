@@ -32,6 +32,7 @@ const (
 	TooDeep      Reason = "too_deep"
 	Malformed    Reason = "malformed"
 	BadID        Reason = "bad_id"       // of spans, never of a request
+	Slow         Reason = "slow"         // did not come whole in time
 	Busy         Reason = "busy"         // too much in flight here
 	RateLimited  Reason = "rate_limited" // too much from this source
 	Unavailable  Reason = "unavailable"  // the pipeline may take it later
@@ -61,6 +62,7 @@ var answers = map[Reason]answer{
 	TooLarge:     {http.StatusRequestEntityTooLarge, codes.ResourceExhausted, false},
 	TooDeep:      {http.StatusBadRequest, codes.InvalidArgument, false},
 	Malformed:    {http.StatusBadRequest, codes.InvalidArgument, false},
+	Slow:         {http.StatusServiceUnavailable, codes.Unavailable, true},
 	Busy:         {http.StatusServiceUnavailable, codes.Unavailable, true},
 	RateLimited:  {http.StatusTooManyRequests, codes.ResourceExhausted, true},
 	Unavailable:  {http.StatusServiceUnavailable, codes.Unavailable, true},
@@ -106,6 +108,8 @@ func reasonOf(err error) Reason {
 	switch {
 	case errors.Is(err, body.ErrTooLarge), errors.Is(err, wire.ErrTooLarge), errors.Is(err, logevent.ErrTooLarge):
 		return TooLarge
+	case errors.Is(err, body.ErrSlow):
+		return Slow
 	case errors.Is(err, wire.ErrTooDeep):
 		return TooDeep
 	case errors.Is(err, wire.ErrMalformed), errors.Is(err, body.ErrCorrupt):

@@ -1,0 +1,459 @@
+package tokenotlpreceiver
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/confignet"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// certificates are files of an authority, a server and a client, and what a
+// client needs to use them.
+type certificates struct {
+	ca, cert, key string
+	client        *tls.Config // without a certificate of its own
+	pair          tls.Certificate
+}
+
+func newCertificates(t *testing.T) certificates {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+		return path
+	}
+	// One certificate is its own authority, and stands for both ends.
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "localhost"},
+		DNSNames:              []string{"localhost"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	require.NoError(t, err)
+	c := certificates{cert: write("cert.pem", "CERTIFICATE", der), key: write("key.pem", "EC PRIVATE KEY", keyDER)}
+	c.ca = c.cert
+	parsed, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	roots.AddCert(parsed)
+	c.client = &tls.Config{RootCAs: roots, ServerName: "localhost"}
+	c.pair = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return c
+}
+
+func (c certificates) server(mutual bool) configoptional.Optional[configtls.ServerConfig] {
+	cfg := configtls.NewDefaultServerConfig()
+	cfg.CertFile, cfg.KeyFile = c.cert, c.key
+	if mutual {
+		cfg.ClientCAFile = c.ca
+	}
+	return configoptional.Some(cfg)
+}
+
+func (c certificates) withOwn() *tls.Config {
+	own := c.client.Clone()
+	own.Certificates = []tls.Certificate{c.pair}
+	return own
+}
+
+// sender sends requests over one connection of its own.
+type sender struct {
+	send  func(token string) error
+	close func()
+}
+
+var errUnauthorized = errors.New("unauthorized")
+
+// sendersOver returns how to make senders to a receiver, by transport.
+func sendersOver(t *testing.T, h *harness, secure *tls.Config) map[string]func() sender {
+	t.Helper()
+	scheme := "http://localhost"
+	if secure != nil {
+		scheme = "https://localhost"
+	}
+	overHTTP := func(version int) func() sender {
+		return func() sender {
+			transport := &http.Transport{
+				DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					return new(net.Dialer).DialContext(ctx, h.receiver.httpAddr.Network(), h.receiver.httpAddr.String())
+				},
+				TLSClientConfig:   secure.Clone(), // which the transport changes
+				ForceAttemptHTTP2: version == 2,
+			}
+			client := &http.Client{Transport: transport}
+			return sender{
+				send: func(token string) error {
+					req, err := http.NewRequest(http.MethodPost, scheme+"/", bytes.NewReader([]byte(`{"a":1}`)))
+					require.NoError(t, err)
+					req.GetBody = nil // not to be sent again
+					req.Header.Set("Authorization", "Bearer "+token)
+					resp, err := client.Do(req)
+					if err != nil {
+						return err
+					}
+					defer resp.Body.Close()
+					_, _ = io.Copy(io.Discard, resp.Body)
+					require.Equal(t, version, resp.ProtoMajor)
+					if resp.StatusCode == http.StatusUnauthorized {
+						return errUnauthorized
+					}
+					require.Equal(t, http.StatusAccepted, resp.StatusCode)
+					return nil
+				},
+				close: transport.CloseIdleConnections,
+			}
+		}
+	}
+	overGRPC := func() sender {
+		creds := insecure.NewCredentials()
+		if secure != nil {
+			creds = credentials.NewTLS(secure.Clone())
+		}
+		conn, err := grpc.NewClient("passthrough:///localhost", grpc.WithTransportCredentials(creds), grpc.WithDisableRetry(),
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, h.receiver.grpcAddr.Network(), h.receiver.grpcAddr.String())
+			}))
+		require.NoError(t, err)
+		own := *h
+		own.conn = conn
+		return sender{
+			send: func(token string) error {
+				_, err := own.send(own.withToken(token), exportMethod(traces), protoOf(t, requestOf(traces)))
+				if err != nil && strings.Contains(err.Error(), "Unauthorized") {
+					return errUnauthorized
+				}
+				return err
+			},
+			close: func() { _ = conn.Close() },
+		}
+	}
+	all := map[string]func() sender{"http": overHTTP(1), "grpc": overGRPC}
+	if secure != nil {
+		all["http/2"] = overHTTP(2)
+	}
+	return all
+}
+
+// At the limit, those without a token make room and those with one stay: over
+// every transport, so that each knows whose connection a request came over.
+func TestConnectionsAreBounded(t *testing.T) {
+	certs := newCertificates(t)
+	for _, network := range []string{"tcp", "tls", "unix"} {
+		var secure *tls.Config
+		config := func(cfg *Config) {
+			cfg.MaxConnections = 2
+			switch network {
+			case "tls":
+				cfg.Protocols.GRPC.Get().TLS = certs.server(false)
+				cfg.Protocols.HTTP.Get().TLS = certs.server(false)
+			case "unix":
+				dir := t.TempDir()
+				cfg.Protocols.GRPC.Get().NetAddr = confignet.AddrConfig{Transport: confignet.TransportTypeUnix, Endpoint: filepath.Join(dir, "g")}
+				cfg.Protocols.HTTP.Get().NetAddr = confignet.AddrConfig{Transport: confignet.TransportTypeUnix, Endpoint: filepath.Join(dir, "h")}
+			}
+		}
+		if network == "tls" {
+			secure = certs.client
+		}
+		h := start(t, options{config: config})
+		for name, newSender := range sendersOver(t, h, secure) {
+			t.Run(network+"/"+name, func(t *testing.T) {
+				transport := strings.TrimSuffix(name, "/2")
+				open := func() int64 { return h.counted("otelcol_token_otlp_open_connections", "transport", transport) }
+				closed := func(reason string) int64 {
+					return h.counted("otelcol_token_otlp_closed_connections", "transport", transport, "reason", reason)
+				}
+				evicted, refused := closed("evicted"), closed("refused")
+
+				stranger, first, second, third := newSender(), newSender(), newSender(), newSender()
+				for _, s := range []sender{stranger, first, second, third} {
+					defer s.close()
+				}
+				require.ErrorIs(t, stranger.send("wrong-token"), errUnauthorized)
+				require.NoError(t, first.send(shopToken))
+				require.Equal(t, int64(2), open())
+				require.NoError(t, second.send(otherToken), "in place of the stranger")
+				require.Equal(t, evicted+1, closed("evicted"))
+				require.Equal(t, int64(2), open())
+				require.Error(t, third.send(shopToken), "both have shown a token")
+				require.Less(t, refused, closed("refused"))
+				require.NoError(t, first.send(shopToken))
+				require.NoError(t, second.send(shopToken))
+				require.Equal(t, evicted+1, closed("evicted"))
+				for _, s := range []sender{stranger, first, second, third} {
+					s.close()
+				}
+				require.Eventually(t, func() bool { return open() == 0 }, 10*time.Second, time.Millisecond)
+			})
+		}
+	}
+}
+
+func TestMutualTLS(t *testing.T) {
+	certs := newCertificates(t)
+	h := start(t, options{config: func(cfg *Config) {
+		cfg.Protocols.GRPC.Get().TLS = certs.server(true)
+		cfg.Protocols.HTTP.Get().TLS = certs.server(true)
+	}})
+	for name, newSender := range sendersOver(t, h, certs.withOwn()) {
+		s := newSender()
+		require.NoError(t, s.send(shopToken), name)
+		require.ErrorIs(t, s.send("wrong-token"), errUnauthorized, "%s: a certificate is not a token", name)
+		s.close()
+	}
+	for name, newSender := range sendersOver(t, h, certs.client) {
+		s := newSender()
+		err := s.send(shopToken)
+		require.Error(t, err, name)
+		require.NotErrorIs(t, err, errUnauthorized)
+		s.close()
+	}
+}
+
+func TestLargeBodyOverHTTP2(t *testing.T) {
+	certs := newCertificates(t)
+	h := start(t, options{config: func(cfg *Config) { cfg.Protocols.HTTP.Get().TLS = certs.server(false) }})
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: certs.client, ForceAttemptHTTP2: true}}
+	defer client.CloseIdleConnections()
+	body := `{"a":"` + strings.Repeat("x", 5<<20) + `"}`
+	req, err := http.NewRequest(http.MethodPost, "https://"+h.receiver.httpAddr.String()+"/", strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+shopToken)
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, 2, resp.ProtoMajor)
+	require.Equal(t, http.StatusAccepted, resp.StatusCode)
+}
+
+func TestCORS(t *testing.T) {
+	for name, allowed := range map[string][]string{"no headers configured": nil, "others configured": {"X-Tenant"}} {
+		t.Run(name, func(t *testing.T) {
+			h := start(t, options{config: func(cfg *Config) {
+				cfg.Protocols.HTTP.Get().CORS = configoptional.Some(confighttp.CORSConfig{AllowedOrigins: []string{"https://*.example.com"}, AllowedHeaders: allowed})
+			}})
+			preflight := h.http(call{method: http.MethodOptions, path: "/v1/traces", headers: map[string]string{
+				"Origin": "https://shop.example.com", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type",
+			}})
+			require.Equal(t, http.StatusNoContent, preflight.status)
+			require.Equal(t, "https://shop.example.com", preflight.headers.Get("Access-Control-Allow-Origin"))
+			require.Equal(t, "authorization,content-type", preflight.headers.Get("Access-Control-Allow-Headers"))
+			span := jsonOf(t, requestOf(traces))
+			for token, status := range map[string]int{shopToken: 200, "wrong-token": 401} {
+				got := h.http(call{path: "/v1/traces", body: span, headers: map[string]string{
+					"Origin": "https://shop.example.com", "Content-Type": jsonType, "Authorization": "Bearer " + token,
+				}})
+				require.Equal(t, status, got.status)
+				require.Equal(t, "https://shop.example.com", got.headers.Get("Access-Control-Allow-Origin"), "the script must see the answer")
+			}
+			other := h.http(call{method: http.MethodOptions, path: "/v1/traces", headers: map[string]string{
+				"Origin": "https://example.net", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization",
+			}})
+			require.Empty(t, other.headers.Get("Access-Control-Allow-Origin"))
+		})
+	}
+}
+
+// rawHTTP sends the bytes of a request and returns the answer to them.
+func rawHTTP(t *testing.T, conn net.Conn, request string) (answer, error) {
+	t.Helper()
+	_, err := conn.Write([]byte(request))
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusContinue {
+		return answer{status: resp.StatusCode}, nil
+	}
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return answer{resp.StatusCode, resp.Header, string(body)}, nil
+}
+
+func (h *harness) dialHTTP(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", h.receiver.httpAddr.String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func TestSlowBodyIsToBeSentAgain(t *testing.T) {
+	h := start(t, options{config: func(cfg *Config) { cfg.Protocols.HTTP.Get().ReadTimeout = 100 * time.Millisecond }})
+	const head = "POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + shopToken + "\r\n"
+	for _, request := range []string{
+		head + "Content-Length: 1000\r\n\r\n",
+		head + "Content-Length: 9000000\r\n\r\n{",
+		head + "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+		head + "Content-Encoding: gzip\r\nContent-Length: 1000\r\n\r\n\x1f\x8b",
+		head + "Content-Encoding: zstd\r\nContent-Length: 1000\r\n\r\n\x28\xb5",
+		head + "Content-Encoding: snappy\r\nContent-Length: 1000\r\n\r\n\xff\x06",
+	} {
+		got, err := rawHTTP(t, h.dialHTTP(t), request)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusServiceUnavailable, got.status, request)
+		require.Equal(t, "1", got.headers.Get("Retry-After"))
+		require.JSONEq(t, `{"code":14,"message":"the request took too long to arrive"}`, got.body)
+	}
+	require.Equal(t, int64(6), h.rejected("slow"))
+}
+
+func TestSlowHeadersEndTheConnection(t *testing.T) {
+	h := start(t, options{config: func(cfg *Config) { cfg.Protocols.HTTP.Get().ReadHeaderTimeout = 50 * time.Millisecond }})
+	_, err := rawHTTP(t, h.dialHTTP(t), "POST / HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+	require.Error(t, err)
+}
+
+func TestBodyWithoutATokenIsNotAskedFor(t *testing.T) {
+	h := start(t, options{})
+	for token, status := range map[string]int{shopToken: http.StatusContinue, "wrong-token": http.StatusUnauthorized} {
+		got, err := rawHTTP(t, h.dialHTTP(t), "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5000000\r\nAuthorization: Bearer "+token+"\r\n\r\n")
+		require.NoError(t, err)
+		require.Equal(t, status, got.status)
+	}
+}
+
+// Headers in drips are the cheapest way to make a server hold memory, also for
+// one who has a token.
+func TestUnansweredBytesAreBounded(t *testing.T) {
+	const good = "POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + shopToken + "\r\nContent-Length: 2\r\n\r\n{}"
+	header := "POST / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 60<<10)
+	for name, before := range map[string]string{"without a token": "", "after a good request": good} {
+		t.Run(name, func(t *testing.T) {
+			h := start(t, options{})
+			for range maxUnanswered/len(header) + 10 {
+				conn := h.dialHTTP(t)
+				if before != "" {
+					got, err := rawHTTP(t, conn, before)
+					require.NoError(t, err)
+					require.Equal(t, http.StatusAccepted, got.status)
+				}
+				_, err := conn.Write([]byte(header))
+				require.NoError(t, err)
+			}
+			require.Eventually(t, func() bool {
+				return h.counted("otelcol_token_otlp_closed_connections", "transport", "http", "reason", "flooding") >= 9
+			}, 10*time.Second, time.Millisecond)
+			require.Equal(t, http.StatusAccepted, h.post("/", "", []byte(`{}`)).status)
+		})
+	}
+}
+
+// A body is bounded by its own limits, and is not taken for headers.
+func TestLargeBodiesAreNotUnanswered(t *testing.T) {
+	h := start(t, options{})
+	body := []byte(`{"a":"` + strings.Repeat("x", 2*maxUnanswered) + `"}`)
+	for _, expect := range []string{"", "100-continue"} {
+		headers := bearer()
+		if expect != "" {
+			headers["Expect"] = expect
+		}
+		require.Equal(t, http.StatusAccepted, h.http(call{path: "/", headers: headers, body: body}).status)
+	}
+	_, err := h.send(h.withToken(shopToken), exportMethod(traces), message(15, body))
+	require.NoError(t, err)
+	require.Zero(t, h.counted("otelcol_token_otlp_closed_connections"))
+}
+
+// exhausted is a listener that fails for a while.
+type exhausted struct {
+	net.Listener
+	results chan error
+}
+
+type temporary struct{ error }
+
+func (temporary) Temporary() bool { return true }
+
+func (e *exhausted) Accept() (net.Conn, error) { return nil, <-e.results }
+
+func TestAcceptingThatFailsForAWhileIsReported(t *testing.T) {
+	var seen []componentstatus.Status
+	inner := &exhausted{results: make(chan error, 10)}
+	w := &watched{Listener: inner, report: func(e *componentstatus.Event) { seen = append(seen, e.Status()) }}
+	full := temporary{errors.New("too many open files")}
+	for _, err := range []error{nil, full, full, nil, nil, full, net.ErrClosed} {
+		inner.results <- err
+		_, got := w.Accept()
+		require.Equal(t, err, got)
+	}
+	require.Equal(t, []componentstatus.Status{
+		componentstatus.StatusRecoverableError, componentstatus.StatusOK, componentstatus.StatusRecoverableError,
+	}, seen)
+}
+
+// BenchmarkIdleConnection tells what a connection holds that sent a request and
+// waits for the next.
+func BenchmarkIdleConnection(b *testing.B) {
+	const connections = 1000
+	open := map[string]func(h *harness){
+		"http": func(h *harness) {
+			conn, err := net.Dial("tcp", h.receiver.httpAddr.String())
+			require.NoError(b, err)
+			b.Cleanup(func() { _ = conn.Close() })
+			_, err = conn.Write([]byte("POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + shopToken + "\r\nContent-Length: 2\r\n\r\n{}"))
+			require.NoError(b, err)
+			_, err = conn.Read(make([]byte, 1))
+			require.NoError(b, err)
+		},
+		"grpc": func(h *harness) {
+			c := h.raw(b)
+			c.data(c.call(exportMethod(traces), false, shopAuthorization...), true, framed(0, nil))
+			_, code, _ := c.answer()
+			require.Equal(b, codes.OK, code)
+			c.framer, c.enc, c.buf = nil, nil, bytes.Buffer{} // the client's share
+		},
+	}
+	for name, connect := range open {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				h := start(b, options{untraced: true})
+				before := inUse()
+				for range connections {
+					connect(h)
+				}
+				b.ReportMetric(float64(inUse()-before)/connections, "B/conn")
+			}
+		})
+	}
+}
