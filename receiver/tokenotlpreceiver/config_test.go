@@ -137,7 +137,7 @@ func TestBadConfigsNameKeyAndRule(t *testing.T) {
 			"max_attribute_depth: 0 must be between 1 and 200",
 			"max_connections: 0 must be between 1 and 1048576",
 			"max_uncompressed_size_mib: -1 must not be less than max_request_size_mib, which is 0",
-			"max_in_flight_mib: 0 must not be less than max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or 10, if that is more) together, which are 9",
+			"max_in_flight_mib: 0 must be at least 9: max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or 10) together, or twice the last",
 		},
 		"large": {
 			"max_request_size_mib: 2000 must be between 1 and 1024",
@@ -147,9 +147,9 @@ func TestBadConfigsNameKeyAndRule(t *testing.T) {
 			"max_attribute_depth: 201 must be between 1 and 200",
 			"max_connections: 2000000 must be between 1 and 1048576",
 			"max_uncompressed_size_mib: 1500 must not be less than max_request_size_mib, which is 2000",
-			"max_in_flight_mib: 2000000 must not be less than max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or 10, if that is more) together, which are 2003500",
+			"max_in_flight_mib: 2000000 must be at least 4000000: max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or 10) together, or twice the last",
 		},
-		"in_flight": {"max_in_flight_mib: 100 must not be less than max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or 10, if that is more) together, which are 238"},
+		"in_flight": {"max_in_flight_mib: 100 must be at least 256: max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or 10) together, or twice the last"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, err := load(t, name)

@@ -95,12 +95,11 @@ func (g *grpcServer) receive(ctx context.Context, call *grpcCall, v *visit) (tak
 		v.unread(g.bodies, err)
 		return taken{}, err
 	}
-	defer b.Close()
 	v.arrived(ctx, b)
 	if call.slow.Load() { // its context is done, though all of it has come
 		ctx = context.WithoutCancel(ctx)
 	}
-	return g.ingest.export(ctx, request{source: v.source, signal: v.signal, transport: overGRPC, encoding: inProtobuf, body: b.Bytes()})
+	return g.ingest.export(ctx, request{source: v.source, signal: v.signal, transport: overGRPC, encoding: inProtobuf, body: b})
 }
 
 // encoded is a message of the server, as it goes out.

@@ -110,7 +110,6 @@ func (x *exchange) export() {
 	if b == nil {
 		return
 	}
-	defer b.Close()
 	took, err := x.ingest.export(x.r.Context(), x.request(b, e))
 	if err != nil {
 		x.refuse(wireerr.From(err))
@@ -125,7 +124,6 @@ func (x *exchange) events() {
 	if b == nil {
 		return
 	}
-	defer b.Close()
 	report, err := x.ingest.events(x.r.Context(), x.request(b, inJSON))
 	if err != nil {
 		x.refuse(wireerr.From(err))
@@ -166,7 +164,7 @@ func (x *exchange) read() *body.Body {
 }
 
 func (x *exchange) request(b *body.Body, e encoding) request {
-	return request{source: x.source, signal: x.signal, transport: overHTTP, encoding: e, body: b.Bytes()}
+	return request{source: x.source, signal: x.signal, transport: overHTTP, encoding: e, body: b}
 }
 
 func (x *exchange) refuse(refusal *wireerr.Error) {

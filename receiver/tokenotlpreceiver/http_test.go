@@ -332,11 +332,11 @@ func TestDecodedRequestsInFlightAreBounded(t *testing.T) {
 	}
 	require.Equal(t, []int{200, 202}, send())
 	const others = 25 << 19 // of 13 MiB
-	require.True(t, h.receiver.ingest.decoded.Reserve(others))
+	require.True(t, h.receiver.ingest.budget.Reserve(others))
 	require.Equal(t, []int{503, 503}, send())
-	h.receiver.ingest.decoded.Release(others)
+	h.receiver.ingest.budget.Release(others)
 	require.Equal(t, []int{200, 202}, send())
-	require.Zero(t, h.receiver.ingest.decoded.Used())
+	require.Zero(t, h.receiver.ingest.budget.Used())
 }
 
 func TestRequestsInFlightAreBounded(t *testing.T) {

@@ -36,7 +36,7 @@ type request struct {
 	signal    signal
 	transport transport
 	encoding  encoding
-	body      []byte
+	body      *body.Body
 }
 
 // ingest takes requests from the servers to the pipelines. It is safe for
@@ -46,48 +46,20 @@ type ingest struct {
 	obs       [transports]*receiverhelper.ObsReport
 	telemetry telemetry
 	limits    wire.Limits
-	decoded   *body.Budget // of what requests decode to
+	budget    *body.Budget // of what requests hold
 	now       func() time.Time
 }
 
 var wireSignals = [signals]wire.Signal{traces: wire.Traces, logs: wire.Logs, metrics: wire.Metrics}
 
-// export takes an OTLP export request. When it returns nil, the pipeline has
-// taken every item but those that taken names.
+// export takes an OTLP export request, and closes its body. When it returns nil,
+// the pipeline has taken every item but those that taken names.
 func (in *ingest) export(ctx context.Context, r request) (taken, error) {
-	held := in.decoded.Hold()
-	defer held.Release()
-	idsRead := 0
-	if r.encoding == inJSON {
-		buf := scratch.Get().(*[]byte)
-		defer scratch.Put(buf)
-		var err error
-		if r.body, idsRead, err = in.transcode(r, buf, &held); err != nil {
-			return taken{}, err
-		}
-	}
-	signal := wireSignals[r.signal]
-	found, err := wire.Proto(signal, r.body, in.limits)
+	decoded := in.budget.Hold()
+	defer decoded.Release()
+	b, mended, err := in.decode(r, &decoded)
 	if err != nil {
 		return taken{}, err
-	}
-	if err := held.More(found.Decoded); err != nil {
-		return taken{}, err
-	}
-	var mended wire.Mended
-	if found.Faulty {
-		if err := held.More(int64(len(r.body)) + 2*max(0, found.Growth)); err != nil {
-			return taken{}, err
-		}
-		r.body, mended = wire.Mend(signal, make([]byte, 0, int64(len(r.body))+max(0, found.Growth)), r.body)
-	}
-	mended.IDsRead += idsRead
-	b, err := in.next.decode(r.signal, r.body)
-	if err != nil {
-		return taken{}, wireerr.New(wireerr.Malformed, err.Error())
-	}
-	if found.Reserved {
-		b.strip()
 	}
 	b.stamp(r.source)
 	n := b.items()
@@ -95,6 +67,46 @@ func (in *ingest) export(ctx context.Context, r request) (taken, error) {
 		return taken{}, err
 	}
 	return in.mended(ctx, r, mended, n), nil
+}
+
+// decode turns the body of a request into pdata, whose estimated size it adds to
+// decoded. No more than two forms of the request are in memory at once, and the
+// body is closed before the pipeline has it, which may take its time.
+func (in *ingest) decode(r request, decoded *body.Holding) (b batch, mended wire.Mended, err error) {
+	form := r.body
+	defer func() { form.Close() }()
+	signal, idsRead := wireSignals[r.signal], 0
+	if r.encoding == inJSON {
+		inProto, n, err := in.transcode(signal, form.Bytes())
+		if err != nil {
+			return nil, mended, err
+		}
+		form.Close()
+		form, idsRead = inProto, n
+	}
+	found, err := wire.Proto(signal, form.Bytes(), in.limits)
+	if err != nil {
+		return nil, mended, err
+	}
+	if found.Faulty {
+		var good *body.Body
+		if good, mended, err = in.mend(signal, form.Bytes(), found); err != nil {
+			return nil, mended, err
+		}
+		form.Close()
+		form = good
+	}
+	mended.IDsRead += idsRead
+	if err := decoded.More(found.Decoded); err != nil {
+		return nil, mended, err
+	}
+	if b, err = in.next.decode(r.signal, form.Bytes()); err != nil {
+		return nil, mended, wireerr.New(wireerr.Malformed, err.Error())
+	}
+	if found.Reserved {
+		b.strip()
+	}
+	return b, mended, nil
 }
 
 // mended tells of what was mended in a request, once that was taken.
@@ -123,16 +135,17 @@ func (in *ingest) consume(ctx context.Context, r request, b batch, format string
 	return nil
 }
 
-// events takes JSON log events. It returns an error where none of them could be
+// events takes JSON log events, and closes the body. It returns an error where none of them could be
 // read, or the pipeline did not take them.
 func (in *ingest) events(ctx context.Context, r request) (logevent.Report, error) {
 	data := plog.NewLogs()
 	rl := data.ResourceLogs().AppendEmpty()
 	records := rl.ScopeLogs().AppendEmpty().LogRecords()
-	held := in.decoded.Hold()
+	held := in.budget.Hold()
 	defer held.Release()
 	limits := logevent.Limits{Depth: in.limits.Depth, Decoded: in.limits.Decoded, Hold: held.More}
-	report, err := logevent.Read(r.body, records, pcommon.NewTimestampFromTime(in.now()), limits)
+	report, err := logevent.Read(r.body.Bytes(), records, pcommon.NewTimestampFromTime(in.now()), limits)
+	r.body.Close()
 	if err != nil {
 		return report, err
 	}

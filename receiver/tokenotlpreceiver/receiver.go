@@ -86,7 +86,7 @@ func newTokenReceiver(cfg *Config, set receiver.Settings, now func() time.Time, 
 	r.ingest = &ingest{
 		next:      &r.next,
 		telemetry: t,
-		decoded:   r.bodies.Budget, // one for all that requests hold
+		budget:    r.bodies.Budget, // one for all that requests hold
 		limits:    wire.Limits{Depth: cfg.MaxAttributeDepth, Decoded: cfg.MaxDecodedSizeMiB * mib},
 		now:       now,
 	}
@@ -200,6 +200,7 @@ func (r *tokenReceiver) startHTTP(ctx context.Context, host component.Host) erro
 		return err
 	}
 	server.MaxHeaderBytes = maxHeaderBytes
+	server.DisableGeneralOptionsHandler = true // it would answer OPTIONS * to anyone
 	server.HTTP2 = http2Limits
 	server.ConnContext = conns.NewContext
 	listener, err := listenHTTP(ctx, &cfg, r.newTable(overHTTP))

@@ -1,33 +1,38 @@
 package tokenotlpreceiver
 
 import (
-	"sync"
-
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlpjson"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
 )
 
-// maxKeptTranscoded is the largest buffer, in bytes, that is kept for another
-// request.
-const maxKeptTranscoded = 1 << 20
-
-// scratch are the buffers of transcoded requests.
-var scratch = sync.Pool{New: func() any { return new([]byte) }}
-
-// transcode puts the protobuf form of a request in JSON into buf, and what buf
-// takes into held. idsRead are the IDs that were in another form than OTLP's. JSON goes by way of protobuf so that there is one path with
-// limits and repairs, and because pdata's JSON decoder reads on after a fault.
-func (in *ingest) transcode(r request, buf *[]byte, held *body.Holding) (out []byte, idsRead int, err error) {
-	if err := held.More(int64(cap(*buf))); err != nil {
-		return nil, 0, err
-	}
-	out, idsRead, err = otlpjson.Transcode(wireSignals[r.signal], r.body, (*buf)[:0], otlpjson.Limits{
-		Depth: in.limits.Depth,
-		Size:  in.limits.Decoded,
-		Hold:  held.More,
+// transcode returns the protobuf form of a request in JSON, and how many IDs were
+// in another form than OTLP's. JSON goes by way of protobuf so that there is one
+// path with limits and repairs, and because pdata's JSON decoder reads on after a
+// fault.
+func (in *ingest) transcode(s wire.Signal, json []byte) (*body.Body, int, error) {
+	idsRead := 0
+	b, err := in.budget.Rewritten(func(buf []byte, hold func(int64) error) (out []byte, err error) {
+		limits := otlpjson.Limits{Depth: in.limits.Depth, Size: in.limits.Decoded, Hold: hold}
+		out, idsRead, err = otlpjson.Transcode(s, json, buf, limits)
+		return out, err
 	})
-	if *buf = out[:0]; cap(out) > maxKeptTranscoded {
-		*buf = nil
-	}
-	return out, idsRead, err
+	return b, idsRead, err
+}
+
+// mend returns a request without the faults that were found in it.
+func (in *ingest) mend(s wire.Signal, request []byte, found wire.Result) (*body.Body, wire.Mended, error) {
+	var mended wire.Mended
+	b, err := in.budget.Rewritten(func(buf []byte, hold func(int64) error) ([]byte, error) {
+		// Lengths may grow with what they measure, which append sees to.
+		if more := int64(len(request)) + found.Growth - int64(cap(buf)); more > 0 {
+			if err := hold(more); err != nil {
+				return buf, err
+			}
+			buf = make([]byte, 0, int64(cap(buf))+more)
+		}
+		buf, mended = wire.Mend(s, buf, request)
+		return buf, nil
+	})
+	return b, mended, err
 }

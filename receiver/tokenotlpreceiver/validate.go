@@ -196,10 +196,12 @@ func (cfg *Config) checkSizes() error {
 		errs = append(errs, fmt.Errorf("max_uncompressed_size_mib: %d must not be less than max_request_size_mib, which is %d", cfg.MaxUncompressedSizeMiB, cfg.MaxRequestSizeMiB))
 	}
 	// Otherwise the largest request could never be taken, and be told to retry. A
-	// block of snappy is held compressed until it is decompressed, and other
-	// codings need memory of their own before anything is decoded.
-	if least := cfg.MaxRequestSizeMiB + cfg.MaxUncompressedSizeMiB + max(cfg.MaxDecodedSizeMiB, body.MaxDecoderCost/mib); cfg.MaxInFlightMiB < least {
-		errs = append(errs, fmt.Errorf("max_in_flight_mib: %d must not be less than max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or %d, if that is more) together, which are %d", cfg.MaxInFlightMiB, body.MaxDecoderCost/mib, least))
+	// block of snappy is held compressed until it is decompressed, other codings
+	// need memory of their own before anything is decoded, and what is rewritten
+	// before it is decoded is as large as that may be.
+	working := max(cfg.MaxDecodedSizeMiB, body.MaxDecoderCost/mib)
+	if least := max(cfg.MaxRequestSizeMiB+cfg.MaxUncompressedSizeMiB+working, 2*cfg.MaxDecodedSizeMiB); cfg.MaxInFlightMiB < least {
+		errs = append(errs, fmt.Errorf("max_in_flight_mib: %d must be at least %d: max_request_size_mib, max_uncompressed_size_mib and max_decoded_size_mib (or %d) together, or twice the last", cfg.MaxInFlightMiB, least, body.MaxDecoderCost/mib))
 	}
 	return errors.Join(errs...)
 }

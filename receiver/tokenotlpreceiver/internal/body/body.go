@@ -50,7 +50,8 @@ type Reader struct {
 
 var bodies = sync.Pool{New: func() any { return new(Body) }}
 
-// Body is a body in memory. It holds part of the budget until Close.
+// Body is a body in memory, as it came or rewritten. It holds part of the budget
+// until Close.
 type Body struct {
 	budget   *Budget
 	reserved int64
@@ -69,6 +70,27 @@ func (b *Body) Close() {
 		b.data = nil
 	}
 	bodies.Put(b)
+}
+
+// Rewritten returns a body of what write appends to the empty buffer it is given.
+// write asks, by calling hold, before it makes the capacity of that larger by so
+// many bytes, and is to return an error of hold as it is.
+func (b *Budget) Rewritten(write func(buf []byte, hold func(more int64) error) ([]byte, error)) (*Body, error) {
+	w := bodies.Get().(*Body)
+	w.budget = b
+	room := int64(cap(w.data))
+	data, err := write(w.data, func(more int64) error {
+		room += more
+		return w.hold(room)
+	})
+	if w.data = data; err == nil {
+		err = w.hold(int64(len(data)))
+	}
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
 }
 
 // Read reads src to its end. encoding is a content coding of RFC 9110 in lower

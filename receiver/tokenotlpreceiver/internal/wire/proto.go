@@ -175,8 +175,7 @@ func (w *protoWalk) value(val []byte, n node, depth int) error {
 // text looks at a string, which must be UTF-8 in protobuf.
 func (w *protoWalk) text(val []byte) {
 	if !ascii(val) && !utf8.Valid(val) {
-		w.faulty = true
-		w.growth += utf8Growth(val)
+		w.mend(utf8Growth(val))
 	}
 }
 
@@ -189,8 +188,16 @@ func (w *protoWalk) ownID(id ownIDs, good bool) {
 // id looks at an ID, which must be absent or of its size.
 func (w *protoWalk) id(val []byte, size int) {
 	if len(val) != size && len(val) != 0 {
-		w.faulty = true
-		w.growth += max(0, int64(size-len(val)))
+		w.mend(int64(size - len(val)))
+	}
+}
+
+// mend notes a fault that makes the request longer by some bytes, or shorter.
+func (w *protoWalk) mend(growth int64) {
+	w.faulty = true
+	if growth > 0 {
+		w.growth += growth
+		w.left -= growth
 	}
 }
 

@@ -40,7 +40,8 @@ type Result struct {
 	Reserved bool
 	// Faulty is whether Mend has something to mend.
 	Faulty bool
-	// Growth is by how many bytes mending makes strings and IDs longer.
+	// Growth is by how many bytes mending makes strings and IDs longer, at most.
+	// Decoded includes it.
 	Growth int64
 }
 
