@@ -98,7 +98,7 @@ const (
 
 	// An idle connection holds some 20 KiB with HTTP, 32 KiB with TLS and 52 KiB with
 	// gRPC.
-	defaultMaxConnections = 2000
+	defaultMaxConnections = 1000
 )
 
 func createDefaultConfig() component.Config {

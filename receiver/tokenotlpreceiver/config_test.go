@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, int64(128), cfg.MaxDecodedSizeMiB)
 	require.Equal(t, int64(256), cfg.MaxInFlightMiB)
 	require.Equal(t, 64, cfg.MaxAttributeDepth)
-	require.Equal(t, 2000, cfg.MaxConnections)
+	require.Equal(t, 1000, cfg.MaxConnections)
 
 	grpc := createDefaultConfig().(*Config).Protocols.GRPC
 	require.Equal(t, "localhost:4317", grpc.GetOrInsertDefault().NetAddr.Endpoint)

@@ -20,7 +20,12 @@ const (
 	// maxUnanswered bounds the bytes that all connections of a server have sent of
 	// requests before their token is known. It is there for headers sent in drips:
 	// in memory, the smallest take sixteen times what they are on the wire.
-	maxUnanswered = 4 << 20
+	maxUnanswered = 2 << 20
+
+	// What is left out of that for each connection: what net/http and gRPC read at a
+	// time.
+	freeHTTP = 4 << 10
+	freeGRPC = 32 << 10
 
 	// writeTimeout bounds how long a gRPC client may leave an answer unread. For
 	// HTTP, write_timeout does.
@@ -40,9 +45,9 @@ var http2Limits = &http.HTTP2Config{
 
 // newTable returns the table of connections of a server.
 func (r *tokenReceiver) newTable(tr transport) *conns.Table {
-	limits := conns.Limits{Open: r.cfg.MaxConnections, Unanswered: maxUnanswered}
+	limits := conns.Limits{Open: r.cfg.MaxConnections, Unanswered: maxUnanswered, Free: freeHTTP}
 	if tr == overGRPC {
-		limits.Write = writeTimeout
+		limits.Write, limits.Free = writeTimeout, freeGRPC
 	}
 	return conns.New(limits, newConnectionCounts(r.telemetry, tr))
 }

@@ -361,7 +361,7 @@ func TestUnansweredBytesAreBounded(t *testing.T) {
 	for name, before := range map[string]string{"without a token": "", "after a good request": good} {
 		t.Run(name, func(t *testing.T) {
 			h := start(t, options{})
-			for range maxUnanswered/len(header) + 10 {
+			for range maxUnanswered/len(header) + 20 {
 				conn := h.dialHTTP(t)
 				if before != "" {
 					got, err := rawHTTP(t, conn, before)

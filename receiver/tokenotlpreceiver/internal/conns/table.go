@@ -38,6 +38,10 @@ type Limits struct {
 	// token is not known yet: those read outside Begin and End, and since something
 	// was written.
 	Unanswered int64
+	// Free is how many bytes of each connection are not counted. It is at least what
+	// the server reads at a time: a request that comes at once is never closed for
+	// the sake of those that drip.
+	Free int64
 	// Write bounds how long a client may take to accept what is written to it; zero
 	// leaves that to the server.
 	Write time.Duration
@@ -142,14 +146,16 @@ func (t *Table) remove(c *Conn) {
 	}
 }
 
+// over is how many unanswered bytes of a connection are counted. mu is held.
+func (t *Table) over(c *Conn) int64 { return max(0, c.unanswered-t.limits.Free) }
+
 // settle forgets the unanswered bytes of a connection. mu is held.
 func (t *Table) settle(c *Conn) {
-	if c.unanswered == 0 {
-		return
+	if over := t.over(c); over > 0 {
+		t.unanswered -= over
+		t.waiting.remove(c)
 	}
-	t.unanswered -= c.unanswered
 	c.unanswered = 0
-	t.waiting.remove(c)
 }
 
 // find returns the connection with the remote address addr: that address itself,
@@ -174,11 +180,13 @@ func (t *Table) count(c *Conn, n int64) []*Conn {
 	if c.gone || c.busy.Load() {
 		return nil
 	}
-	if c.unanswered == 0 {
+	before := t.over(c)
+	c.unanswered += n
+	over := t.over(c)
+	if before == 0 && over > 0 {
 		t.waiting.push(c)
 	}
-	c.unanswered += n
-	t.unanswered += n
+	t.unanswered += over - before
 	var victims []*Conn
 	for t.unanswered > t.limits.Unanswered && t.waiting.front != nil {
 		victims = append(victims, t.waiting.front)

@@ -123,10 +123,10 @@ func (m *model) read(c *Conn, n int64) {
 	if m.busy[c] {
 		return
 	}
-	if m.pending[c] == 0 {
+	m.pending[c] += n
+	if m.pending[c] > m.limits.Free && !slices.Contains(m.waiting, c) {
 		m.waiting = append(m.waiting, c)
 	}
-	m.pending[c] += n
 	for m.sum() > m.limits.Unanswered {
 		m.closed[Flooding]++
 		m.drop(m.waiting[0])
@@ -136,7 +136,7 @@ func (m *model) read(c *Conn, n int64) {
 func (m *model) sum() int64 {
 	sum := int64(0)
 	for _, n := range m.pending {
-		sum += n
+		sum += max(0, n-m.limits.Free)
 	}
 	return sum
 }
@@ -144,7 +144,7 @@ func (m *model) sum() int64 {
 func TestTableDoesAsItsModel(t *testing.T) {
 	for seed := range uint64(40) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		limits := Limits{Open: 1 + rnd.IntN(6), Unanswered: 100}
+		limits := Limits{Open: 1 + rnd.IntN(6), Unanswered: 100, Free: int64(10 * rnd.IntN(3))}
 		observer := newCounts()
 		table := New(limits, observer)
 		m := &model{limits: limits, known: map[*Conn]bool{}, busy: map[*Conn]bool{}, pending: map[*Conn]int64{}, closed: map[Reason]int{}}
