@@ -57,9 +57,15 @@ type collector struct {
 // the end of the test unless it was stopped before.
 func startCollector(t *testing.T, data string, overrides ...string) *collector {
 	t.Helper()
+	return startCollectorWith(t, nil, data, overrides...)
+}
+
+// startCollectorWith does so with more environment variables.
+func startCollectorWith(t *testing.T, env []string, data string, overrides ...string) *collector {
+	t.Helper()
 	const attempts = 3 // another process may take a port between our look and the start
 	for attempt := 1; ; attempt++ {
-		c := launch(t, data, overrides...)
+		c := launchWith(t, env, data, overrides...)
 		err := c.waitHealthy()
 		if err == nil {
 			return c
@@ -74,6 +80,11 @@ func startCollector(t *testing.T, data string, overrides ...string) *collector {
 // launch starts the binary and does not wait for it.
 func launch(t *testing.T, data string, overrides ...string) *collector {
 	t.Helper()
+	return launchWith(t, nil, data, overrides...)
+}
+
+func launchWith(t *testing.T, env []string, data string, overrides ...string) *collector {
+	t.Helper()
 	c := &collector{data: data, ports: freePorts(t), stderr: &transcript{}, exited: make(chan struct{})}
 	args := []string{"--config", filepath.Join("..", "config", "local.yaml"), "--config", "yaml:" + c.ports.config()}
 	for _, o := range overrides {
@@ -81,6 +92,7 @@ func launch(t *testing.T, data string, overrides ...string) *collector {
 	}
 	c.cmd = exec.Command(binary(t, "SPANLAKE_BIN", "spanlake"), args...)
 	c.cmd.Env = append(os.Environ(), "SPANLAKE_TOKEN="+token, "SPANLAKE_DATA="+data, "GOMEMLIMIT=1GiB")
+	c.cmd.Env = append(c.cmd.Env, env...) // of a name that is there twice, the last counts
 	c.cmd.Stdout, c.cmd.Stderr = c.stderr, c.stderr
 	require.NoError(t, c.cmd.Start())
 	go func() {

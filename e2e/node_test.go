@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -23,30 +24,9 @@ func TestNodeSDK(t *testing.T) {
 	c := startCollector(t, t.TempDir())
 	for _, protocol := range []string{"http/json", "http/protobuf", "grpc"} {
 		t.Run(strings.ReplaceAll(protocol, "/", "_"), func(t *testing.T) {
-			endpoint, service := c.ports.http, "node-"+protocol
-			if protocol == "grpc" {
-				endpoint = c.ports.grpc
-			}
-			program := exec.CommandContext(t.Context(), "node", filepath.Join("testdata", "node", "shop.js"))
-			program.Env = append(os.Environ(),
-				"NODE_PATH="+modules,
-				"OTEL_SERVICE_NAME="+service,
-				"OTEL_EXPORTER_OTLP_PROTOCOL="+protocol,
-				"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+endpoint,
-				"OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer%20"+token,
-			)
-			var stderr bytes.Buffer
-			program.Stderr = &stderr
-			out, err := program.Output()
-			require.NoError(t, err, stderr.String())
-
-			var ended struct {
-				Spans []nodeSpan
-				Logs  []nodeLog
-			}
-			decoder := json.NewDecoder(bytes.NewReader(out))
-			decoder.UseNumber()
-			require.NoError(t, decoder.Decode(&ended))
+			service := "node-" + protocol
+			ended, err := runShop(t.Context(), modules, c.ports, protocol, service, token)
+			require.NoError(t, err)
 			require.Len(t, ended.Spans, 8, "two visits, each with a client, a server and a manual span")
 			require.Len(t, ended.Logs, 5)
 
@@ -73,6 +53,39 @@ func TestNodeSDK(t *testing.T) {
 
 	// The SDK's metrics took the way that leads to Prometheus.
 	require.Contains(t, get(t, c.ports.prometheus, "/metrics"), "http_server_request_duration")
+}
+
+// shopping is what shop.js prints: all that its SDK was given to export.
+type shopping struct {
+	Spans []nodeSpan
+	Logs  []nodeLog
+}
+
+// runShop runs shop.js to its end.
+func runShop(ctx context.Context, modules string, to ports, protocol, service, token string) (shopping, error) {
+	endpoint := to.http
+	if protocol == "grpc" {
+		endpoint = to.grpc
+	}
+	program := exec.CommandContext(ctx, "node", filepath.Join("testdata", "node", "shop.js"))
+	program.Env = append(os.Environ(),
+		"NODE_PATH="+modules,
+		"OTEL_SERVICE_NAME="+service,
+		"OTEL_EXPORTER_OTLP_PROTOCOL="+protocol,
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+endpoint,
+		"OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer%20"+token,
+	)
+	var stderr bytes.Buffer
+	program.Stderr = &stderr
+	out, err := program.Output()
+	if err != nil {
+		return shopping{}, fmt.Errorf("shop.js: %w: %s", err, &stderr)
+	}
+	var ended shopping
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	decoder.UseNumber()
+	err = decoder.Decode(&ended)
+	return ended, err
 }
 
 // nodeSpan is what shop.js prints of a span.

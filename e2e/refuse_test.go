@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -64,6 +65,24 @@ func (c *collector) metric(t *testing.T, name, label string) int {
 	value, err := strconv.Atoi(match[1])
 	require.NoError(t, err)
 	return value
+}
+
+// sum adds up a metric of the collector itself over its series that have all of
+// the labels. One that is not there is zero.
+func (c *collector) sum(t *testing.T, name string, labels ...string) int {
+	t.Helper()
+	sum := 0.0
+	for line := range strings.Lines(get(t, c.ports.telemetry, "/metrics")) {
+		rest, found := strings.CutPrefix(line, name)
+		series, value, _ := strings.Cut(rest, " ")
+		if !found || series != "" && series[0] != '{' || slices.ContainsFunc(labels, func(l string) bool { return !strings.Contains(series, l) }) {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		require.NoError(t, err, line)
+		sum += n
+	}
+	return int(sum)
 }
 
 func TestAWrongTokenStoresNothing(t *testing.T) {
