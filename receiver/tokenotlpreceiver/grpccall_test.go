@@ -38,7 +38,7 @@ func TestCallThatStallsIsRefusedAndHoldsLittle(t *testing.T) {
 			stream := c.call(exportMethod(traces), false, append(shopAuthorization, "grpc-encoding", "gzip")...)
 			c.data(stream, false, sent)
 			require.Eventually(t, func() bool { return h.receiver.bodies.Budget.Used() > 0 }, 10*time.Second, 100*time.Microsecond)
-			require.LessOrEqual(t, h.receiver.bodies.Budget.Used(), int64(1<<20+streamCost))
+			require.LessOrEqual(t, h.receiver.bodies.Budget.Used(), int64(64<<10+streamCost))
 			_, code, message := c.answer()
 			require.Equal(t, codes.Unavailable, code)
 			require.Equal(t, "the request took too long to arrive", message)
@@ -60,8 +60,8 @@ func TestMemoryOfAMessageFollowsWhatArrived(t *testing.T) {
 	stream := c.call(exportMethod(traces), false, shopAuthorization...)
 	c.data(stream, false, binary.BigEndian.AppendUint32([]byte{0}, 10<<20))
 	budget := h.receiver.bodies.Budget
-	require.Eventually(t, func() bool { return budget.Used() >= 1<<20+streamCost }, 10*time.Second, time.Millisecond)
-	require.Equal(t, int64(1<<20+streamCost), budget.Used())
+	require.Eventually(t, func() bool { return budget.Used() >= 64<<10+streamCost }, 10*time.Second, time.Millisecond)
+	require.Equal(t, int64(64<<10+streamCost), budget.Used())
 	require.NoError(t, c.conn.Close())
 	require.Eventually(t, func() bool { return budget.Used() == 0 }, 10*time.Second, time.Millisecond)
 }

@@ -28,12 +28,10 @@ var (
 )
 
 const (
-	// chunk is how much of the budget a body takes at a time when its length is
-	// not known beforehand.
+	// chunk is how much of the budget a body takes at a time, and at first, however
+	// long it is said to be: memory doubles as it arrives, so that an announcement
+	// costs nothing.
 	chunk = 64 << 10
-	// first is how much of a body whose length is known is taken at once. From there
-	// on its memory doubles as it arrives, so that an announcement costs nothing.
-	first = 1 << 20
 	// maxKept is the largest buffer that is kept for another body.
 	maxKept = 1 << 20
 )
@@ -116,7 +114,7 @@ func (r *Reader) read(b *Body, encoding string, in *source, length int64) error 
 		limit := r.MaxPlain
 		if length >= 0 {
 			limit = length // both servers end the body there
-			if err := b.grow(min(length, first), limit); err != nil {
+			if err := b.grow(min(length, chunk), limit); err != nil {
 				return err
 			}
 		}
