@@ -66,7 +66,10 @@ func (w *protoWalk) message(buf []byte, n node, depth int) error {
 			if end > len(buf) {
 				return ErrMalformed
 			}
-			if err := w.value(buf[pos:end], schema[n][b>>3], depth); err != nil {
+			kind := schema[n][b>>3]
+			if kind == keyValue && w.plainAttribute(buf[pos:end]) {
+				w.left -= cost[keyValue] // looked at with the next other field, and in the end
+			} else if err := w.value(buf[pos:end], kind, depth); err != nil {
 				return err
 			}
 			pos = end
@@ -124,11 +127,6 @@ func (w *protoWalk) value(val []byte, n node, depth int) error {
 	switch n {
 	case skip:
 		return nil
-	case keyValue:
-		w.left -= cost[n]
-		if w.plainAttribute(val) {
-			return nil // left is looked at with the next other field, and in the end
-		}
 	case packedNumbers:
 		w.left -= int64(len(val)) * numberCost
 	case keyText:
@@ -215,32 +213,59 @@ func goodSpanID(val []byte) bool {
 	return len(val) == spanIDSize && binary.NativeEndian.Uint64(val) != 0
 }
 
-// plainAttribute walks a KeyValue of a short key and a short string, in that
-// order and nothing else. Most attributes are of this form, and most of a
-// request is attributes.
+// plainAttribute walks a KeyValue of a short key and a short string or a number,
+// and nothing else. Most attributes are of this form, and most of a request is
+// attributes. SDKs write the key first, pdata the value.
 func (w *protoWalk) plainAttribute(val []byte) bool {
 	const (
 		keyTag    = 1<<3 | wireLen
 		valueTag  = 2<<3 | wireLen
 		stringTag = 1<<3 | wireLen
+		boolTag   = 2<<3 | wireVarint
+		intTag    = 3<<3 | wireVarint
+		doubleTag = 4<<3 | wireI64
 	)
-	if len(val) < 2 || val[0] != keyTag || val[1] >= 0x80 {
+	if len(val) < 4 || val[1] >= 0x80 {
 		return false
 	}
-	keyEnd := 2 + int(val[1])
-	if len(val) < keyEnd+4 {
+	second := 2 + int(val[1])
+	if len(val) < second+2 || val[second+1] >= 0x80 || second+2+int(val[second+1]) != len(val) {
 		return false
 	}
-	rest := val[keyEnd:]
-	if rest[0] != valueTag || rest[1] >= 0x80 || int(rest[1]) != len(rest)-2 ||
-		rest[2] != stringTag || rest[3] >= 0x80 || int(rest[3]) != len(rest)-4 {
+	key, value := val[2:second], val[second+2:]
+	switch {
+	case val[0] == keyTag && val[second] == valueTag:
+	case val[0] == valueTag && val[second] == keyTag:
+		key, value = value, key
+	default:
 		return false
 	}
-	if !ascii(val) { // as the tags and lengths among the texts are
+	if len(value) < 2 {
+		return false
+	}
+	texts := key
+	switch value[0] {
+	case stringTag:
+		if int(value[1]) != len(value)-2 {
+			return false
+		}
+		texts = val // tags and lengths among the texts are ASCII, too
+	case boolTag, intTag:
+		if _, end := varint(value, 1); end != len(value) {
+			return false
+		}
+	case doubleTag:
+		if len(value) != 1+8 {
+			return false
+		}
+	default:
+		return false
+	}
+	if !ascii(texts) {
 		return false
 	}
 	w.left -= cost[anyValue]
-	if hasPrefix(val[2:keyEnd]) {
+	if len(key) > 0 && key[0] == attr.Prefix[0] && hasPrefix(key) {
 		w.reserved = true
 	}
 	return true
