@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,11 +35,16 @@ receivers:
       - {name: go-http, tokens: [token-of-go-http]}
       - {name: node-http-json, tokens: [token-of-node-http-json]}
       - {name: node-http-protobuf, tokens: [token-of-node-http-protobuf]}
+      - {name: limited-go-grpc, tokens: [token-of-limited-go-grpc], rate_limit: 50000}
+      - {name: limited-go-http, tokens: [token-of-limited-go-http], rate_limit: 50000}
     max_request_size_mib: 1
     max_uncompressed_size_mib: 1
     max_decoded_size_mib: 2
     max_in_flight_mib: 12
 `
+
+// limitedRate is that of the limited sources in retryConfig, in bytes a second.
+const limitedRate = 50_000
 
 // An SDK, as it is configured by default, that is refused with 503 and
 // Retry-After, or with UNAVAILABLE and RetryInfo, sends again and loses nothing.
@@ -48,25 +54,62 @@ receivers:
 func TestABurstOfRefusalsLosesNothing(t *testing.T) {
 	modules := nodeModules(t)
 	c := startCollector(t, t.TempDir(), retryConfig)
-	node := func(protocol string) client {
-		return func(ctx context.Context, source string) (soldBy, error) {
-			return shopOver(ctx, modules, protocol, c.ports, source)
-		}
-	}
-	golang := func(over func(map[string]string) transport) client {
-		return func(ctx context.Context, source string) (soldBy, error) { return sellOver(ctx, over, c.ports, source) }
-	}
 	// A burst for each that takes time to start, so that it is short for all: told
 	// to come back in a second, the Node SDK does so five times.
 	sold := map[string]soldBy{}
-	for _, clients := range []map[string]client{
-		{"node-http-json": node("http/json")},
-		{"node-http-protobuf": node("http/protobuf")},
-		{"go-grpc": golang(goGRPC), "go-http": golang(goHTTP)},
-	} {
-		maps.Copy(sold, requireBurstSurvived(t, c, `reason="busy"`, c.occupy(t), clients))
+	for _, sources := range [][]string{{"node-http-json"}, {"node-http-protobuf"}, {"go-grpc", "go-http"}} {
+		maps.Copy(sold, requireBurstSurvived(t, c, `reason="busy"`, c.occupy(t), clients(c, modules, sources)))
 	}
 	requireSold(t, c.lake(), sold)
+}
+
+// The same for 429 and RESOURCE_EXHAUSTED, which say for how long the source is
+// over its rate limit. Node is not here: it takes long to start, and gives up at
+// once where it is to wait for longer than the ten seconds that it has.
+func TestASourceOverItsRateLosesNothing(t *testing.T) {
+	c := startCollector(t, t.TempDir(), retryConfig)
+	sources := []string{"limited-go-grpc", "limited-go-http"}
+	for _, source := range sources {
+		c.overdraw(t, source, 3)
+	}
+	sold := requireBurstSurvived(t, c, `reason="rate_limited"`, func() {}, clients(c, "", sources))
+	requireSold(t, c.lake(), sold)
+}
+
+// overdraw sends so much as a source that it owes seconds at limitedRate.
+func (c *collector) overdraw(t *testing.T, source string, seconds int) {
+	t.Helper()
+	body := fmt.Sprintf(`{"unknown":%q}`, strings.Repeat("x", (seconds+1)*limitedRate))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.ports.http+"/v1/metrics", strings.NewReader(body))
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer token-of-"+source)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode)
+}
+
+// clients are the SDKs by the names of the sources that they send as.
+func clients(c *collector, modules string, sources []string) map[string]client {
+	golang := func(over func(map[string]string) transport) client {
+		return func(ctx context.Context, source string) (soldBy, error) { return sellOver(ctx, over, c.ports, source) }
+	}
+	all := make(map[string]client, len(sources))
+	for _, source := range sources {
+		switch name := strings.TrimPrefix(source, "limited-"); name {
+		case "go-grpc":
+			all[source] = golang(goGRPC)
+		case "go-http":
+			all[source] = golang(goHTTP)
+		default:
+			protocol := strings.Replace(strings.TrimPrefix(name, "node-"), "-", "/", 1)
+			all[source] = func(ctx context.Context, source string) (soldBy, error) {
+				return shopOver(ctx, modules, protocol, c.ports, source)
+			}
+		}
+	}
+	return all
 }
 
 // client runs an SDK that sends as a source, until all is sent or given up.
