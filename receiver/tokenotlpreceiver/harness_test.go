@@ -161,8 +161,10 @@ type call struct {
 	method  string // POST unless given
 	path    string
 	headers map[string]string
-	body    []byte
-	chunked bool // does not say how long it is
+	// authorization are more headers of that name, one for each.
+	authorization []string
+	body          []byte
+	chunked       bool // does not say how long it is
 }
 
 type answer struct {
@@ -184,6 +186,9 @@ func (h *harness) http(c call) answer {
 	require.NoError(h.t, err)
 	for k, v := range c.headers {
 		req.Header.Set(k, v)
+	}
+	for _, v := range c.authorization {
+		req.Header.Add("Authorization", v)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(h.t, err)
