@@ -20,7 +20,7 @@ type reply struct {
 	status  int                 // of HTTP; zero for gRPC
 	headers map[string][]string // those of promised that there are
 	body    string              // exact bytes; of gRPC the message
-	code    codes.Code          // of gRPC
+	code    codes.Code          // of gRPC, and decoded from a refusal in protobuf
 	message string              // likewise
 	retry   time.Duration       // of RetryInfo
 	details int                 // how many
@@ -31,12 +31,19 @@ var promised = []string{
 	"Content-Type", "Www-Authenticate", "Retry-After", "Allow", "Accept-Encoding", "Content-Encoding", "Location",
 }
 
-func (a answer) reply() reply {
+func (a answer) reply(t testing.TB) reply {
+	t.Helper()
 	got := reply{status: a.status, headers: make(map[string][]string), body: a.body}
 	for _, name := range promised {
 		if values := a.headers.Values(name); len(values) > 0 {
 			got.headers[name] = values
 		}
+	}
+	if a.status >= 400 && a.headers.Get("Content-Type") == protoType {
+		var st spb.Status
+		require.NoError(t, proto.Unmarshal([]byte(a.body), &st))
+		require.Empty(t, st.GetDetails())
+		got.code, got.message = codes.Code(st.GetCode()), st.GetMessage() //nolint:gosec // not negative
 	}
 	return got
 }
@@ -49,19 +56,6 @@ func httpReply(status int, contentType, body string, headers map[string]string) 
 	return r
 }
 
-// decode holds the body of an answer that was as expected against what a client
-// decodes it with.
-func (r reply) decode(t testing.TB) {
-	t.Helper()
-	if r.status < 400 || r.headers["Content-Type"][0] != protoType {
-		return
-	}
-	var st spb.Status
-	require.NoError(t, proto.Unmarshal([]byte(r.body), &st))
-	require.NotZero(t, st.GetCode())
-	require.NotEmpty(t, st.GetMessage())
-}
-
 // refusal is why a request is refused, apart from how that is told.
 type refusal struct {
 	reason  wireerr.Reason
@@ -72,14 +66,16 @@ type refusal struct {
 	retry   time.Duration
 }
 
-// inHTTP is the refusal as HTTP tells it to a request of a content type.
+// inHTTP is the refusal as HTTP tells it.
 func (r refusal) inHTTP(inProtobuf bool) reply {
 	if inProtobuf {
 		body, err := proto.Marshal(&spb.Status{Code: int32(r.code), Message: r.message})
 		if err != nil {
 			panic(err)
 		}
-		return httpReply(r.status, protoType, string(body), r.headers)
+		told := httpReply(r.status, protoType, string(body), r.headers)
+		told.code, told.message = r.code, r.message
+		return told
 	}
 	body := fmt.Sprintf(`{"code":%d,"message":"%s"}`, r.code, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(r.message))
 	if r.status == http.StatusUnauthorized {

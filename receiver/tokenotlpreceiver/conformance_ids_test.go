@@ -95,7 +95,13 @@ func traceIDRows(*testing.T) []row {
 		return spanItem(traceDigits, spanDigits, "")
 	}
 	_, span := rawIDs()
-	var rows []row
+	rows := []row{
+		// Sixteen bytes are the ID, whatever they spell.
+		accepted("trace ID in protobuf: 16 digits", post("/v1/traces", protoType, spansProto([3]string{spanDigits, span})), 1).
+			arriving(spanItem(hex.EncodeToString([]byte(spanDigits)), spanDigits, "")),
+		accepted("span ID in protobuf: 8 digits", post("/v1/traces", protoType, spansProto([3]string{traceDigits, spanDigits[:8]})), 1).
+			arriving(spanItem(traceDigits, hex.EncodeToString([]byte(spanDigits[:8])), "")).mending("id_read", 1),
+	}
 	for _, form := range inJSON {
 		body := spansJSON(fmt.Sprintf(`"traceId":%q,"spanId":%q`, form.text, spanDigits))
 		rows = append(rows, mended(accepted("trace ID in JSON: "+form.name, post("/v1/traces", jsonType, body), 1).arriving(want(form)), form.repairs))

@@ -3,12 +3,10 @@ package tokenotlpreceiver
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -19,7 +17,8 @@ func blanks(n int) []byte { return bytes.Repeat([]byte{' '}, n) }
 // padded is an empty request of n bytes.
 func padded(n int) []byte { return append(blanks(n-len(`{}`)), `{}`...) }
 
-// paddedProto is one of n bytes, more than 2 MiB being as long as 2 MiB is.
+// paddedProto is one of n bytes, where the length of n-5 bytes takes as many
+// bytes as that of a few more.
 func paddedProto(n int) []byte {
 	const unknown = 15
 	head := len(message(unknown, make([]byte, n-5))) - (n - 5)
@@ -174,7 +173,6 @@ func rateRows(t *testing.T) []row {
 		refused("over the rate, events", post("/", "", []byte(`{}`)), rateLimited),
 		refused("over the rate, other token", span.authorized("Bearer "+shopNewToken), rateLimited),
 		refused("over the rate, unread", span.with("Content-Encoding", "gzip"), rateLimited),
-		refused("over the rate, too large", post("/v1/traces", jsonType, blanks(11*mib)), rateLimited),
 		refused("over the rate, GET", span.by("GET"), methodRefused("GET")),
 		refused("over the rate, text", post("/v1/traces", "text/plain", nil), wrongType),
 		accepted("over the rate, other source", span.authorized("Bearer "+otherToken), 1).from("billing"),
@@ -212,8 +210,3 @@ func pipelineRows(t *testing.T) []row {
 		refused("pipeline full, a span bad", post("/v1/traces", jsonType, mixed), unavailable("memory limit")).at(full).losing(1),
 	)
 }
-
-var (
-	_ = errors.Is
-	_ = consumererror.IsPermanent
-)

@@ -199,13 +199,12 @@ func depthRows(*testing.T) []row {
 		rows = append(rows, anyWay("as deep as may be, "+kind.name, ways(logs, inJSON, inProto), func(name string, s sendable) row { return accepted(name, s, 1) })...)
 		for _, depth := range []int{deepest + 1, 5000} {
 			inJSON, inProto := kind.of(depth)
-			for way, s := range ways(logs, inJSON, inProto) {
-				where := ""
-				if way == "JSON" {
-					where = kind.where
-				}
-				rows = append(rows, refused(fmt.Sprintf("%d levels of %s, %s", depth, kind.name, way), s, tooDeep(where)))
-			}
+			name := fmt.Sprintf("%d levels of %s", depth, kind.name)
+			rows = append(rows,
+				refused(name+", JSON", post("/v1/logs", jsonType, inJSON), tooDeep(kind.where)),
+				refused(name+", protobuf", post("/v1/logs", protoType, inProto), tooDeep("")),
+				refused(name+", gRPC", export(logs, inProto), tooDeep("")),
+			)
 		}
 	}
 	unknown := func(depth int) call {

@@ -59,7 +59,7 @@ func (c call) packed(t *testing.T, coding string) call {
 	return c.with("Content-Encoding", strings.TrimSuffix(coding, " block"))
 }
 
-func (c call) send(h *harness) reply { return h.http(c).reply() }
+func (c call) send(h *harness) reply { return h.http(c).reply(h.t) }
 
 func (c call) transport() string { return "http" }
 
