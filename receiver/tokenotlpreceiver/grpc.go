@@ -36,7 +36,7 @@ func (g *grpcServer) options() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.InTapHandle(g.tap),
 		grpc.ChainStreamInterceptor(guard),
-		grpc.UnknownServiceHandler(unknownMethod),
+		grpc.UnknownServiceHandler(g.unknownMethod),
 		grpc.StatsHandler(conns.Tagger{Table: g.table}),
 		grpc.ForceServerCodecV2(encodedCodec{}),
 		grpc.MaxHeaderListSize(maxHeaderBytes),

@@ -82,9 +82,11 @@ func guard(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler 
 }
 
 // unknownMethod answers calls of methods that are not there. It says what gRPC
-// does without it, which does not call guard.
-func unknownMethod(_ any, stream grpc.ServerStream) error {
-	name, _ := grpc.Method(stream.Context())
+// does without it, which does not call guard and counts nothing.
+func (g *grpcServer) unknownMethod(_ any, stream grpc.ServerStream) error {
+	ctx := stream.Context()
+	g.ingest.telemetry.rejected(ctx, callOf(ctx).source, none, overGRPC, wireerr.NotFound)
+	name, _ := grpc.Method(ctx)
 	service, method := name, ""
 	if at := strings.LastIndex(name, "/"); at > 0 {
 		service, method = name[1:at], name[at+1:]

@@ -172,8 +172,10 @@ type call struct {
 	method  string // POST unless given
 	path    string
 	headers map[string]string
-	body    []byte
-	chunked bool // does not say how long it is
+	// authorization are more headers of that name, one for each.
+	authorization []string
+	body          []byte
+	chunked       bool // does not say how long it is
 }
 
 type answer struct {
@@ -195,6 +197,9 @@ func (h *harness) http(c call) answer {
 	require.NoError(h.t, err)
 	for k, v := range c.headers {
 		req.Header.Set(k, v)
+	}
+	for _, v := range c.authorization {
+		req.Header.Add("Authorization", v)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(h.t, err)
@@ -297,6 +302,7 @@ var paths = [signals]string{traces: "/v1/traces", logs: "/v1/logs", metrics: "/v
 // compressors have one entry for each content coding; "snappy" in both formats.
 var compressors = map[string]func(w io.Writer) io.WriteCloser{
 	"gzip":    func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+	"x-gzip":  func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
 	"deflate": func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) },
 	"zlib":    func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) },
 	"zstd": func(w io.Writer) io.WriteCloser {

@@ -105,9 +105,9 @@ func TestRelayMayNameSourcesOfResourcesOnly(t *testing.T) {
 		signal signal
 		req    marshaler
 	}{
-		{traces, ptraceotlp.NewExportRequestFromTraces(forgedTraces())},
-		{logs, plogotlp.NewExportRequestFromLogs(forgedLogs())},
-		{metrics, pmetricotlp.NewExportRequestFromMetrics(forgedMetrics())},
+		{traces, ptraceotlp.NewExportRequestFromTraces(forgedTraces(forge))},
+		{logs, plogotlp.NewExportRequestFromLogs(forgedLogs(forge))},
+		{metrics, pmetricotlp.NewExportRequestFromMetrics(forgedMetrics(forge))},
 	} {
 		require.Equal(t, 200, h.post(paths[test.signal], protoType, protoOf(t, test.req)).status)
 		got := h.received(test.signal)

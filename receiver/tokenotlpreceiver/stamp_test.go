@@ -23,90 +23,52 @@ func forge(m pcommon.Map) {
 	m.PutDouble("spanlake.adjusted_count", 1e9)
 }
 
-func forgedTraces() ptrace.Traces {
+func forgedTraces(put func(pcommon.Map)) ptrace.Traces {
 	td := ptrace.NewTraces()
 	rs := td.ResourceSpans().AppendEmpty()
-	forge(rs.Resource().Attributes())
+	put(rs.Resource().Attributes())
 	ss := rs.ScopeSpans().AppendEmpty()
-	forge(ss.Scope().Attributes())
+	put(ss.Scope().Attributes())
 	span := ss.Spans().AppendEmpty()
 	span.SetTraceID([16]byte{1})
 	span.SetSpanID([8]byte{1})
-	forge(span.Attributes())
-	forge(span.Events().AppendEmpty().Attributes())
-	forge(span.Links().AppendEmpty().Attributes())
+	put(span.Attributes())
+	put(span.Events().AppendEmpty().Attributes())
+	put(span.Links().AppendEmpty().Attributes())
 	return td
 }
 
-func forgedLogs() plog.Logs {
+func forgedLogs(put func(pcommon.Map)) plog.Logs {
 	ld := plog.NewLogs()
 	rl := ld.ResourceLogs().AppendEmpty()
-	forge(rl.Resource().Attributes())
+	put(rl.Resource().Attributes())
 	sl := rl.ScopeLogs().AppendEmpty()
-	forge(sl.Scope().Attributes())
+	put(sl.Scope().Attributes())
 	record := sl.LogRecords().AppendEmpty()
-	forge(record.Attributes())
-	forge(record.Body().SetEmptyMap())
+	put(record.Attributes())
+	put(record.Body().SetEmptyMap())
 	return ld
 }
 
-func forgedMetrics() pmetric.Metrics {
+func forgedMetrics(put func(pcommon.Map)) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
-	forge(rm.Resource().Attributes())
+	put(rm.Resource().Attributes())
 	sm := rm.ScopeMetrics().AppendEmpty()
-	forge(sm.Scope().Attributes())
+	put(sm.Scope().Attributes())
 	add := func() pmetric.Metric {
 		m := sm.Metrics().AppendEmpty()
-		forge(m.Metadata())
+		put(m.Metadata())
 		return m
 	}
 	gauge := add().SetEmptyGauge().DataPoints().AppendEmpty()
-	forge(gauge.Attributes())
-	forge(gauge.Exemplars().AppendEmpty().FilteredAttributes())
-	forge(add().SetEmptySum().DataPoints().AppendEmpty().Attributes())
-	forge(add().SetEmptyHistogram().DataPoints().AppendEmpty().Attributes())
-	forge(add().SetEmptyExponentialHistogram().DataPoints().AppendEmpty().Attributes())
-	forge(add().SetEmptySummary().DataPoints().AppendEmpty().Attributes())
+	put(gauge.Attributes())
+	put(gauge.Exemplars().AppendEmpty().FilteredAttributes())
+	put(add().SetEmptySum().DataPoints().AppendEmpty().Attributes())
+	put(add().SetEmptyHistogram().DataPoints().AppendEmpty().Attributes())
+	put(add().SetEmptyExponentialHistogram().DataPoints().AppendEmpty().Attributes())
+	put(add().SetEmptySummary().DataPoints().AppendEmpty().Attributes())
 	return md
-}
-
-func TestReservedKeysOfClientsAreRemovedEverywhere(t *testing.T) {
-	for _, test := range []struct {
-		signal signal
-		req    marshaler
-		kept   int // maps that were forged
-	}{
-		{traces, ptraceotlp.NewExportRequestFromTraces(forgedTraces()), 5},
-		{logs, plogotlp.NewExportRequestFromLogs(forgedLogs()), 4},
-		{metrics, pmetricotlp.NewExportRequestFromMetrics(forgedMetrics()), 13},
-	} {
-		for name, send := range map[string]func(h *harness){
-			"http json": func(h *harness) {
-				require.Equal(t, 200, h.post(paths[test.signal], jsonType, jsonOf(t, test.req)).status)
-			},
-			"http json with escapes": func(h *harness) {
-				body := strings.ReplaceAll(string(jsonOf(t, test.req)), "spanlake.", `\u0073panlake\u002e`)
-				require.Equal(t, 200, h.post(paths[test.signal], jsonType, []byte(body)).status)
-			},
-			"http protobuf": func(h *harness) {
-				require.Equal(t, 200, h.post(paths[test.signal], protoType, protoOf(t, test.req)).status)
-			},
-			"grpc": func(h *harness) {
-				_, err := h.send(h.withToken(shopToken), exportMethod(test.signal), protoOf(t, test.req))
-				require.NoError(t, err)
-			},
-		} {
-			t.Run(test.signal.String()+"/"+name, func(t *testing.T) {
-				h := start(t, options{})
-				send(h)
-				got := h.received(test.signal)
-				require.Equal(t, 1, strings.Count(got, "spanlake."), "the stamp alone: %s", got)
-				require.Contains(t, got, `{"key":"spanlake.source","value":{"stringValue":"shop"}}`)
-				require.Equal(t, test.kept, strings.Count(got, `"kept"`))
-			})
-		}
-	}
 }
 
 // received returns what the sink of a signal has, as JSON.

@@ -120,6 +120,9 @@ func (r *Reader) read(b *Body, encoding string, in *source, length int64) error 
 		}
 		return b.fill(in, limit)
 	}
+	if encoding == "x-gzip" { // RFC 9110, section 8.4.1.3
+		encoding = "gzip"
+	}
 	var src io.Reader = in
 	if encoding == "snappy" {
 		// By its registration the block format, but many send frames.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -97,6 +98,7 @@ func FuzzDifferential(f *testing.F) {
 func differs(body []byte) bool {
 	return bytes.Contains(body, []byte(`""`)) || // an empty name, or an empty ID after another one
 		bytes.Contains(body, []byte("eprecated")) ||
+		!utf8.Valid(body) && bytes.Contains(body, []byte("null")) || // which withoutNulls changes
 		bytes.Contains(bytes.ToLower(body), []byte(`\ud`)) // a surrogate
 }
 
