@@ -6,15 +6,12 @@ import (
 	"strings"
 )
 
-const decimals = "0123456789"
-
 var (
-	padded   = base64.StdEncoding.Strict()
-	unpadded = base64.RawStdEncoding.Strict()
+	standard = base64.StdEncoding.Strict()
+	forURLs  = base64.URLEncoding.Strict()
 )
 
-func paddedLen(n int) int   { return padded.EncodedLen(n) }
-func unpaddedLen(n int) int { return unpadded.EncodedLen(n) }
+func base64Len(n int) int { return standard.EncodedLen(n) }
 
 // decodeHex fills dst from exactly 2*len(dst) hexadecimal digits.
 func decodeHex(dst []byte, s string) bool {
@@ -22,31 +19,17 @@ func decodeHex(dst []byte, s string) bool {
 	return err == nil && n == len(dst)
 }
 
-// decodeBase64 fills dst from base64 of either alphabet, padded or not as the
-// length of s says.
+// decodeBase64 fills dst from padded base64.
 func decodeBase64(dst []byte, s string) bool {
-	encoding := padded
-	if len(s) == unpaddedLen(len(dst)) {
-		if strings.Trim(s, decimals) == "" {
-			return false
-		}
-		encoding = unpadded
+	encoding := standard
+	if strings.ContainsAny(s, "-_") {
+		encoding = forURLs
 	}
-	var standard [maxTextLen]byte
+	if strings.ContainsAny(s, "\r\n") { // which Decode ignores
+		return false
+	}
 	var decoded [maxTextLen]byte // Decode may want more room than it fills
-	for i := range len(s) {
-		switch c := s[i]; c {
-		case '-':
-			standard[i] = '+'
-		case '_':
-			standard[i] = '/'
-		case '\r', '\n':
-			return false // which Decode ignores
-		default:
-			standard[i] = c
-		}
-	}
-	n, err := encoding.Decode(decoded[:], standard[:len(s)])
+	n, err := encoding.Decode(decoded[:], []byte(s))
 	if err != nil || n != len(dst) {
 		return false
 	}
@@ -55,4 +38,4 @@ func decodeBase64(dst []byte, s string) bool {
 }
 
 // encodeBase64 fills dst from src, whose length is a multiple of three.
-func encodeBase64(dst, src []byte) { padded.Encode(dst, src) }
+func encodeBase64(dst, src []byte) { standard.Encode(dst, src) }

@@ -10,9 +10,7 @@
 //	64-bit trace ID in digits, left-padded   text 16          -
 //	UUID, digits 8-4-4-4-12                  text 36          -
 //	base64 of the bytes, padded              text 24          text 12    APBnqgupArc=
-//	... unpadded                             text 22          text 11    APBnqgupArc
 //	base64 of the digits, padded             text 44          text 24    MDBmMDY3YWEwYmE5MDJiNw==
-//	... unpadded                             text 43          text 22
 //	digits once read as base64, in digits    text 48          text 24
 //	the bytes                                16 bytes         8 bytes
 //	64-bit trace ID, left-padded             8 bytes          -
@@ -27,10 +25,11 @@
 //   - Digits that were read as base64 give bytes whose base64 has nothing but
 //     digits, and those in lower case. Of the IDs written as padded base64 into a bytes
 //     field fewer than one in 2^30 look like that.
-//   - Nothing but decimal digits is a decimal number, not unpadded base64. One in
-//     10^9 span IDs in unpadded base64 is refused for it.
+//   - Base64 without padding is not read: words and names such as db-query-08
+//     are base64, too.
 //
-// Base64 may use either alphabet of RFC 4648; its unused bits must be zero.
+// Base64 may use either alphabet of RFC 4648, but not both; its unused bits must
+// be zero.
 // Sixteen decimal digits are read as hexadecimal ones: a caller that expects
 // decimal IDs must not ask here. The all-zero ID is readable and means that
 // there is none: a caller to whom that matters asks IsEmpty.
@@ -105,13 +104,13 @@ func text(dst []byte, s string) bool {
 	switch len(s) {
 	case 2 * n:
 		return decodeHex(dst, s)
-	case paddedLen(n), unpaddedLen(n):
+	case base64Len(n):
 		if decodeBase64(dst, s) {
 			return true
 		}
 	}
 	switch len(s) {
-	case paddedLen(2 * n), unpaddedLen(2 * n):
+	case base64Len(2 * n):
 		var digits [2 * traceSize]byte
 		if decodeBase64(digits[:2*n], s) {
 			return decodeHex(dst, string(digits[:2*n]))

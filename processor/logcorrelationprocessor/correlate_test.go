@@ -147,6 +147,8 @@ func TestCorrelate(t *testing.T) {
 
 		// Left alone.
 		{"zero and empty IDs are not IDs", record{attrs: m{"trace_id": strings.Repeat("0", 32), "traceId": "", "traceID": "00000000-0000-0000-0000-000000000000", "otelTraceID": "0", "otelSpanID": "0", "span_id": nil}}, record{attrs: m{"trace_id": strings.Repeat("0", 32), "traceId": "", "traceID": "00000000-0000-0000-0000-000000000000", "otelTraceID": "0", "otelSpanID": "0", "span_id": nil}}},
+		{"zeros in base64 give way to an ID", record{attrs: m{"trace_id": "AAAAAAAAAAAAAAAAAAAAAA==", "traceId": traceA}}, record{trace: traceA, attrs: m{"trace_id": "AAAAAAAAAAAAAAAAAAAAAA=="}}},
+		{"names that are unpadded base64 stay", record{attrs: m{"trace_id": "checkout-request-flowA", "span_id": "db-query-08"}}, record{attrs: m{"trace_id": "checkout-request-flowA", "span_id": "db-query-08"}}},
 		{"unreadable values stay", record{attrs: m{"trace_id": "abc", "span_id": int64(7), "trace_flags": "1", "time": "soon", "level": int64(30)}}, record{attrs: m{"trace_id": "abc", "span_id": int64(7), "trace_flags": "1", "time": "soon", "level": int64(30)}}},
 		{"flags out of range stay", record{attrs: m{"trace_flags": int64(256), "traceFlags": 0.5}}, record{attrs: m{"trace_flags": int64(256), "traceFlags": 0.5}}},
 		{"a map where a value should be stays", record{attrs: m{"trace_id": m{"id": traceA}}}, record{attrs: m{"trace_id": m{"id": traceA}}}},

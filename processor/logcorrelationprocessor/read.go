@@ -47,7 +47,9 @@ func read(k kind, v pcommon.Value) reading {
 		if onlyZeros(v.Str()) {
 			return reading{result: readNone}
 		}
-		r.id, ok = readID(k, v.Str())
+		if r.id, ok = readID(k, v.Str()); ok && r.id == [16]byte{} { // in base64
+			return reading{result: readNone}
+		}
 	case kindTraceFlags:
 		r.num, ok = readFlags(v)
 	case kindTimestamp:

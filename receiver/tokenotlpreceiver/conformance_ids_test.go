@@ -63,10 +63,8 @@ func formsOfID(digits string) (inJSON, inProto []idForm) {
 	upper := strings.ToUpper(digits)
 	texts := []idForm{
 		{"base64", base64.StdEncoding.EncodeToString(raw), 1},
-		{"base64 without padding", base64.RawStdEncoding.EncodeToString(raw), 1},
 		{"base64 of URLs", base64.URLEncoding.EncodeToString(raw), 1},
 		{"base64 of digits", base64.StdEncoding.EncodeToString([]byte(digits)), 1},
-		{"base64 of digits without padding", base64.RawStdEncoding.EncodeToString([]byte(digits)), 1},
 		{"base64 of upper-case digits", base64.StdEncoding.EncodeToString([]byte(upper)), 1},
 		{"digits of misread digits", hex.EncodeToString(misread), 1},
 	}

@@ -67,6 +67,7 @@ func (g *grpcServer) tap(ctx context.Context, info *tap.Info) (context.Context, 
 		}
 		return ctx, wireerr.New(wireerr.Unauthorized, "Unauthorized").GRPC()
 	}
+	delete(info.Header, "authorization") // so that the pipeline does not see it in the context
 	conns.FromContext(ctx).Begin()
 	c := &grpcCall{source: source}
 	c.Context, c.cancel = context.WithCancel(ctx) // gRPC cancels ctx when the call has ended

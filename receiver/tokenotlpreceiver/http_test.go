@@ -136,7 +136,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	require.True(t, h.receiver.bodies.Budget.Reserve(others))
 	// Other requests hold all but a little of the remaining 3 MiB.
 	var held []*body.Body
-	for _, size := range []int{1 << 20, 1 << 20, 1<<20 - 400<<10} {
+	for _, size := range []int{1 << 20, 1 << 20, 512 << 10} {
 		b, err := h.receiver.bodies.Read("", bytes.NewReader(make([]byte, size)), int64(size))
 		require.NoError(t, err)
 		held = append(held, b)

@@ -2,6 +2,8 @@ package tokenotlpreceiver
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/client"
@@ -48,7 +50,10 @@ type ingest struct {
 	limits    wire.Limits
 	budget    *body.Budget // of what requests hold
 	now       func() time.Time
+	shut      atomic.Bool // the pipeline is not to be called any more
 }
+
+var errShuttingDown = errors.New("the receiver is shutting down")
 
 var wireSignals = [signals]wire.Signal{traces: wire.Traces, logs: wire.Logs, metrics: wire.Metrics}
 
@@ -124,6 +129,9 @@ func (in *ingest) consume(ctx context.Context, r request, b batch, format string
 	n := b.items()
 	if n == 0 {
 		return nil
+	}
+	if in.shut.Load() { // the pipeline may be gone
+		return errShuttingDown
 	}
 	err := b.consume(withoutToken(ctx), in.obs[r.transport], format)
 	if err != nil {

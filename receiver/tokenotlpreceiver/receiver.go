@@ -263,6 +263,7 @@ func (r *tokenReceiver) Shutdown(ctx context.Context) error {
 		return nil
 	case <-grace.Done():
 	}
+	r.ingest.shut.Store(true)
 	// gRPC's Stop waits for handlers where GracefulStop was called before, and a
 	// pipeline may not heed the context of its request: both are left behind.
 	if grpcServer != nil {

@@ -12,7 +12,8 @@ import (
 // fault.
 func (in *ingest) transcode(s wire.Signal, json []byte) (*body.Body, int, error) {
 	idsRead := 0
-	b, err := in.budget.Rewritten(func(buf []byte, hold func(int64) error) (out []byte, err error) {
+	// Most take a little more than half of the room that they had.
+	b, err := in.budget.Rewritten(int64(len(json))/8*5, func(buf []byte, hold func(int64) error) (out []byte, err error) {
 		limits := otlpjson.Limits{Depth: in.limits.Depth, Size: in.limits.Decoded, Hold: hold}
 		out, idsRead, err = otlpjson.Transcode(s, json, buf, limits)
 		return out, err
@@ -23,14 +24,7 @@ func (in *ingest) transcode(s wire.Signal, json []byte) (*body.Body, int, error)
 // mend returns a request without the faults that were found in it.
 func (in *ingest) mend(s wire.Signal, request []byte, found wire.Result) (*body.Body, wire.Mended, error) {
 	var mended wire.Mended
-	b, err := in.budget.Rewritten(func(buf []byte, hold func(int64) error) ([]byte, error) {
-		// Lengths may grow with what they measure, which append sees to.
-		if more := int64(len(request)) + found.Growth - int64(cap(buf)); more > 0 {
-			if err := hold(more); err != nil {
-				return buf, err
-			}
-			buf = make([]byte, 0, int64(cap(buf))+more)
-		}
+	b, err := in.budget.Rewritten(int64(len(request))+found.Growth, func(buf []byte, _ func(int64) error) ([]byte, error) {
 		buf, mended = wire.Mend(s, buf, request)
 		return buf, nil
 	})

@@ -32,8 +32,6 @@ const (
 	// long it is said to be: memory doubles as it arrives, so that an announcement
 	// costs nothing.
 	chunk = 64 << 10
-	// maxKept is the largest buffer that is kept for another body.
-	maxKept = 1 << 20
 )
 
 // Reader reads bodies. It is safe for concurrent use.
@@ -63,26 +61,33 @@ func (b *Body) Bytes() []byte { return b.data }
 // Close gives memory and budget back. It must be called once.
 func (b *Body) Close() {
 	b.budget.Release(b.reserved)
-	b.budget, b.reserved = nil, 0
-	if b.data = b.data[:0]; cap(b.data) > maxKept {
-		b.data = nil
-	}
+	give(b.data)
+	b.budget, b.reserved, b.data = nil, 0, nil
 	bodies.Put(b)
 }
 
 // Rewritten returns a body of what write appends to the empty buffer it is given.
-// write asks, by calling hold, before it makes the capacity of that larger by so
-// many bytes, and is to return an error of hold as it is.
-func (b *Budget) Rewritten(write func(buf []byte, hold func(more int64) error) ([]byte, error)) (*Body, error) {
+// size is how many bytes that may be. write asks, by calling hold, before it makes
+// the capacity of the buffer larger by so many bytes, and is to return an error of
+// hold as it is.
+func (b *Budget) Rewritten(size int64, write func(buf []byte, hold func(more int64) error) ([]byte, error)) (*Body, error) {
 	w := bodies.Get().(*Body)
 	w.budget = b
-	room := int64(cap(w.data))
-	data, err := write(w.data, func(more int64) error {
+	if err := w.grow(size, size); err != nil {
+		w.Close()
+		return nil, err
+	}
+	first := w.data
+	room := int64(cap(first))
+	data, err := write(first, func(more int64) error {
 		room += more
 		return w.hold(room)
 	})
-	if w.data = data; err == nil {
-		err = w.hold(int64(len(data)))
+	if w.data = data; cap(data) != cap(first) {
+		give(first)
+	}
+	if err == nil {
+		err = w.hold(int64(cap(data))) // write may have been wrong by a little
 	}
 	if err != nil {
 		w.Close()
@@ -101,13 +106,26 @@ func (r *Reader) Read(encoding string, src io.Reader, length int64) (*Body, erro
 	b := bodies.Get().(*Body)
 	b.budget = r.Budget
 	in := &source{src: src, left: r.MaxReceived}
-	err := r.read(b, encoding, in, length)
-	if err != nil {
+	if err := r.read(b, encoding, in, length); err != nil {
+		err = &Unread{Plain: int64(len(b.data)), reason: in.explain(err)}
 		b.Close()
-		return nil, in.explain(err)
+		return nil, err
 	}
 	return b, nil
 }
+
+// Unread is why a body could not be read.
+type Unread struct {
+	// Plain is how many bytes it had by then, decompressed.
+	Plain  int64
+	reason error
+}
+
+// Error implements error.
+func (u *Unread) Error() string { return u.reason.Error() }
+
+// Unwrap returns the reason.
+func (u *Unread) Unwrap() error { return u.reason }
 
 func (r *Reader) read(b *Body, encoding string, in *source, length int64) error {
 	if encoding == "" || encoding == "identity" {
@@ -158,22 +176,17 @@ func (r *Reader) read(b *Body, encoding string, in *source, length int64) error 
 // more than limit in all.
 func (b *Body) grow(n, limit int64) error {
 	needed := min(int64(len(b.data))+n, limit)
-	room := int64(cap(b.data))
-	if room < needed {
-		room = max(needed, min(2*room, limit))
+	have := int64(cap(b.data))
+	if needed <= have {
+		return nil
 	}
-	held := needed
-	if room > maxKept {
-		held = room // else it may be a buffer kept from a larger body
-	}
-	if err := b.hold(held); err != nil {
+	needed = max(needed, min(2*have, limit))
+	if err := b.hold(roomFor(needed)); err != nil {
 		return err
 	}
-	if room > int64(cap(b.data)) {
-		data := make([]byte, len(b.data), room)
-		copy(data, b.data)
-		b.data = data
-	}
+	data := append(take(needed), b.data...)
+	give(b.data)
+	b.data = data
 	return nil
 }
 

@@ -276,3 +276,16 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// Else a small body could hold a megabyte that a large one has left behind.
+func TestBodiesAreChargedForTheirBuffers(t *testing.T) {
+	r := newReader(4<<20, 4<<20, 16<<20)
+	for _, size := range []int{1 << 20, 100, 300 << 10, 3 << 20, 0, 70 << 10, 1} {
+		b, err := r.Read("", bytes.NewReader(make([]byte, size)), int64(size))
+		require.NoError(t, err)
+		require.Equal(t, int64(cap(b.Bytes())), r.Budget.Used())
+		require.LessOrEqual(t, cap(b.Bytes()), max(chunk, 2*size))
+		b.Close()
+		require.Zero(t, r.Budget.Used())
+	}
+}

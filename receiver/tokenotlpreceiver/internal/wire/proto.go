@@ -96,7 +96,9 @@ func (w *protoWalk) message(buf []byte, n node, depth int) error {
 				w.left -= numberCost
 			}
 		case wireI64:
-			pos += 8
+			if pos += 8; n == histogramPoint { // it may be of a list that is not packed
+				w.left -= numberCost
+			}
 		case wireI32:
 			pos += 4
 		case wireLen:
@@ -194,10 +196,16 @@ func (w *protoWalk) id(val []byte, size int) {
 func (w *protoWalk) mend(growth int64) {
 	w.faulty = true
 	if growth > 0 {
+		growth += lengthsGrowth
 		w.growth += growth
 		w.left -= growth
 	}
 }
+
+// lengthsGrowth is by how many bytes the lengths around a value that grows may
+// grow: its own and those of a few messages. Those further out hold so much that
+// they seldom do.
+const lengthsGrowth = 4
 
 const (
 	traceIDSize = 16

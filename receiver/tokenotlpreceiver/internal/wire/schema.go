@@ -87,9 +87,9 @@ var cost = [nodes]int64{
 	keyValueList:     32,
 }
 
-// numberCost is the memory in bytes of one number of a list that takes a single
-// byte on the wire, with a share of the list's unused capacity.
-const numberCost = 10
+// numberCost is the memory in bytes of one number of a list, with a share of the
+// list's unused capacity.
+const numberCost = 14
 
 // maxField is the largest field number in schema; deprecatedScopes alone is beyond.
 const maxField = 16
