@@ -100,23 +100,20 @@ func SpanFromBytes(b []byte) (pcommon.SpanID, bool) {
 // text fills dst from one of the forms whose lengths follow from its own.
 func text(dst []byte, s string) bool {
 	n := len(dst)
-	var buf [maxTextLen / 2]byte
-	switch len(s) {
-	case 2 * n:
+	if len(s) == 2*n {
 		return decodeHex(dst, s)
-	case base64Len(n):
-		if decodeBase64(dst, s) {
-			return true
-		}
 	}
-	switch len(s) {
-	case base64Len(2 * n):
+	if len(s) == base64Len(n) && decodeBase64(dst, s) {
+		return true
+	}
+	if len(s) == base64Len(2*n) {
 		var digits [2 * traceSize]byte
 		if decodeBase64(digits[:2*n], s) {
 			return decodeHex(dst, string(digits[:2*n]))
 		}
 	}
-	return len(s) == 3*n && decodeHex(buf[:3*n/2], s) && misread(dst, buf[:3*n/2])
+	var bytes [maxTextLen / 2]byte
+	return len(s) == 3*n && decodeHex(bytes[:3*n/2], s) && misread(dst, bytes[:3*n/2])
 }
 
 // misread fills dst from the bytes that its hexadecimal digits give when they

@@ -67,7 +67,7 @@ func (v *visit) unread(limits *body.Reader, err error) {
 		return
 	}
 	n := v.received.n
-	if unread, ok := errors.AsType[*body.Unread](err); ok {
+	if unread, ok := errors.AsType[*body.UnreadError](err); ok {
 		n = max(n, unread.Plain)
 	}
 	if wireerr.From(err).Reason == wireerr.TooLarge && n <= limits.MaxReceived {

@@ -107,25 +107,25 @@ func (r *Reader) Read(encoding string, src io.Reader, length int64) (*Body, erro
 	b.budget = r.Budget
 	in := &source{src: src, left: r.MaxReceived}
 	if err := r.read(b, encoding, in, length); err != nil {
-		err = &Unread{Plain: int64(len(b.data)), reason: in.explain(err)}
+		err = &UnreadError{Plain: int64(len(b.data)), reason: in.explain(err)}
 		b.Close()
 		return nil, err
 	}
 	return b, nil
 }
 
-// Unread is why a body could not be read.
-type Unread struct {
+// UnreadError is why a body could not be read.
+type UnreadError struct {
 	// Plain is how many bytes it had by then, decompressed.
 	Plain  int64
 	reason error
 }
 
 // Error implements error.
-func (u *Unread) Error() string { return u.reason.Error() }
+func (u *UnreadError) Error() string { return u.reason.Error() }
 
 // Unwrap returns the reason.
-func (u *Unread) Unwrap() error { return u.reason }
+func (u *UnreadError) Unwrap() error { return u.reason }
 
 func (r *Reader) read(b *Body, encoding string, in *source, length int64) error {
 	if encoding == "" || encoding == "identity" {

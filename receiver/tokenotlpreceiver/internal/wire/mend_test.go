@@ -72,7 +72,7 @@ func mendTraces(t *testing.T, body []byte) (ptrace.Traces, Mended) {
 }
 
 func TestIDsOfASpanAreReadInEveryForm(t *testing.T) {
-	digits := func(id []byte) string { return hex.EncodeToString(id) }
+	digits := hex.EncodeToString
 	misread := func(id []byte) []byte {
 		b, err := base64.StdEncoding.DecodeString(hex.EncodeToString(id))
 		require.NoError(t, err)

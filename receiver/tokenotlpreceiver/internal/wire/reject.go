@@ -58,7 +58,7 @@ func (p *position) enter(n node) {
 
 // reject reports whether the span just mended must be left out.
 func (m *mender) reject() bool {
-	fault := spanFaults
+	var fault spanFault
 	switch {
 	case m.span.traceID != idGood:
 		fault = traceIDMissing + spanFault(m.span.traceID)
