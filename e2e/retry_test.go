@@ -52,6 +52,7 @@ const limitedRate = 50_000
 // The exporters of the Node SDK for gRPC are not here: up to 0.223 they never
 // send again, whatever the code and RetryInfo say, and drop the batch.
 func TestABurstOfRefusalsLosesNothing(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	modules := nodeModules(t)
 	c := startCollector(t, t.TempDir(), retryConfig)
 	// A burst for each that takes time to start, so that it is short for all: told
@@ -67,6 +68,7 @@ func TestABurstOfRefusalsLosesNothing(t *testing.T) {
 // over its rate limit. Node is not here: it takes long to start, and gives up at
 // once where it is to wait for longer than the ten seconds that it has.
 func TestASourceOverItsRateLosesNothing(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	c := startCollector(t, t.TempDir(), retryConfig)
 	sources := []string{"limited-go-grpc", "limited-go-http"}
 	for _, source := range sources {
