@@ -23,7 +23,7 @@ var ErrTooLarge = errors.New("the decoded events would take too much memory")
 // maxFaults is how many faults are described; all are counted.
 const maxFaults = 20
 
-// Estimated memory in bytes, as in the wire package.
+// Estimated memory in bytes, as in the wire package. Keys and strings come on top.
 const (
 	recordCost = 200
 	objectCost = 384 // with room for the usual number of members
@@ -65,7 +65,7 @@ type Report struct {
 // element that is no object costs itself alone.
 func Read(data []byte, records plog.LogRecordSlice, observed pcommon.Timestamp, l Limits) (Report, error) {
 	r := reader{
-		parser:   parser{data: data, left: l.Decoded - int64(len(data)), maxDepth: l.Depth, hold: l.Hold},
+		parser:   parser{data: data, left: l.Decoded, maxDepth: l.Depth, hold: l.Hold},
 		records:  records,
 		observed: observed,
 	}

@@ -2,8 +2,10 @@ package logevent
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -166,6 +168,56 @@ func TestMemoryIsBounded(t *testing.T) {
 		_, _, err = read(t, data, Limits{Depth: 8, Decoded: 16 << 20})
 		require.NoError(t, err, name)
 	}
+}
+
+// What is held must be what the records take, or many requests at once take more
+// than all may.
+func TestStringsAreHeld(t *testing.T) {
+	const n = 4 << 20
+	for name, test := range map[string]struct {
+		data        string
+		least, most int64
+	}{
+		"string":                {`{"a":"` + strings.Repeat("x", n) + `"}`, n, n + n/4},
+		"key":                   {`{"` + strings.Repeat("x", n) + `":1}`, n, n + n/4},
+		"key, reserved":         {`{"spanlake.` + strings.Repeat("x", n) + `":1}`, n, n + n/4},
+		"not UTF-8":             {`{"a":"` + strings.Repeat("a\xff", n/2) + `"}`, 2 * n, 2*n + n/4},
+		"not UTF-8, in one run": {`{"a":"` + strings.Repeat("\xff", n) + `"}`, 3, n / 4},
+		"escapes":               {`{"a":"` + strings.Repeat(`\n`, n/2) + `"}`, n + n/2, 2 * n},
+		"integer":               {`{"a":` + strings.Repeat("1", n) + `}`, n, n + n/4},
+		"double":                {`{"a":1.` + strings.Repeat("1", n) + `}`, 2 * n, 2*n + n/4},
+		"many strings":          {strings.Repeat(`{"a":"`+strings.Repeat("x", 1<<10)+`"}`, n>>10), n, 2 * n},
+		"many escapes":          {strings.Repeat(`{"a":"\n`+strings.Repeat("x", 1<<10)+`"}`, n>>10), n, 2 * n},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var held int64
+			limits := Limits{Depth: 8, Decoded: 4 * n, Hold: func(more int64) error { held += more; return nil }}
+			_, report, err := read(t, test.data, limits)
+			require.NoError(t, err)
+			require.Zero(t, report.Rejected)
+			require.GreaterOrEqual(t, held, test.least)
+			require.LessOrEqual(t, held, test.most+holdStep)
+			limits.Decoded = test.least - 1
+			_, _, err = read(t, test.data, limits)
+			require.ErrorIs(t, err, ErrTooLarge)
+		})
+	}
+}
+
+func TestHoldIsAskedBeforeMemoryIsTaken(t *testing.T) {
+	data := []byte(`{"a":"` + strings.Repeat("a\xff", 4<<20) + `"}`)
+	refusal := errors.New("no room")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := Read(data, plog.NewLogRecordSlice(), observed, Limits{Depth: 8, Decoded: math.MaxInt64, Hold: func(more int64) error {
+		if more > 1<<20 {
+			return refusal
+		}
+		return nil
+	}})
+	runtime.ReadMemStats(&after)
+	require.ErrorIs(t, err, refusal)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 }
 
 func TestManyKeysTakeLinearTime(t *testing.T) {

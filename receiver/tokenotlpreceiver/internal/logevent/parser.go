@@ -233,17 +233,37 @@ func (p *parser) number(dst pcommon.Value) error {
 		}
 	}
 	text := p.data[start:p.pos]
-	if integer {
+	switch {
+	case !integer:
+		if err := p.spendNumber(text); err != nil {
+			return err
+		}
+		if f, err := strconv.ParseFloat(string(text), 64); err == nil {
+			dst.SetDouble(f)
+			return nil
+		}
+	case len(text) <= maxInteger:
 		if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 			dst.SetInt(i)
 			return nil
 		}
-	} else if f, err := strconv.ParseFloat(string(text), 64); err == nil {
-		dst.SetDouble(f)
+	}
+	kept, err := p.kept(text)
+	dst.SetStr(kept)
+	return err
+}
+
+// maxInteger is the length of the longest integer of 64 bits.
+const maxInteger = len("-9223372036854775808")
+
+// spendNumber is for what strconv takes: it has text copied, and copies it again
+// into an error.
+func (p *parser) spendNumber(text []byte) error {
+	const unnoticed = 32
+	if len(text) <= unnoticed {
 		return nil
 	}
-	dst.SetStr(string(text))
-	return nil
+	return p.spend(2 * int64(len(text)))
 }
 
 // digits reports whether there was one at least.
