@@ -6,12 +6,25 @@
 // without point and exponent is an integer where 64 bits hold it, any other a
 // double; a number that neither holds is kept as its text, so that no digit is
 // lost. Invalid UTF-8 becomes U+FFFD.
+//
+// A fault costs the event it is in, and no other. That event is taken to end
+// before the line of the fault if that line begins with { or [ and is indented no
+// deeper than the event: it was cut off. Else it ends with that line and those
+// after it that are indented deeper or begin with a closing bracket, but not
+// before one that is an object or array as a whole. Where it was cut off just
+// before a value, as in {"a":, the object on the lines after it would be its
+// value: if the fault is at the start of a line, right behind such an object, the
+// object is an event of its own. What begins with neither { nor [ is one line.
+//
+// Of an array the elements are events. After a fault in it the rest of it is read
+// as lines; what was read stays.
 package logevent
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -23,7 +36,7 @@ var ErrTooLarge = errors.New("the decoded events would take too much memory")
 // maxFaults is how many faults are described; all are counted.
 const maxFaults = 20
 
-// Estimated memory in bytes, as in the wire package.
+// Estimated memory in bytes, as in the wire package. Keys and strings come on top.
 const (
 	recordCost = 200
 	objectCost = 384 // with room for the usual number of members
@@ -43,8 +56,9 @@ type Limits struct {
 
 // Fault is an event that could not be read.
 type Fault struct {
-	Line    int    `json:"line"` // on which it begins, from 1
-	Message string `json:"message"`
+	Line     int    `json:"line"`                // on which it begins, from 1
+	LastLine int    `json:"last_line,omitempty"` // with which it ends, if another
+	Message  string `json:"message"`
 }
 
 // Report says what became of the events.
@@ -54,38 +68,14 @@ type Report struct {
 	Faults   []Fault `json:"errors"` // the first of them
 }
 
-// Read appends a record for each event of data to records. An event that cannot
-// be read is reported and left out. The error is ErrTooLarge or that of Hold;
-// records is not to be used then.
-//
-// After a fault reading goes on at the next line that is not indented and does
-// not close a bracket: a bad line costs one event, and a bad event over several
-// lines does not make events of its parts. An array is one JSON text. A fault in
-// it costs all of it, and the rest of the body where it spans lines; but an
-// element that is no object costs itself alone.
+// Read appends a record for each event of data to records. What cannot be read is
+// reported and left out. The error is ErrTooLarge or that of Hold; records is not
+// to be used then.
 func Read(data []byte, records plog.LogRecordSlice, observed pcommon.Timestamp, l Limits) (Report, error) {
-	r := reader{
-		parser:   parser{data: data, left: l.Decoded - int64(len(data)), maxDepth: l.Depth, hold: l.Hold},
-		records:  records,
-		observed: observed,
+	r := newReader(data, records, observed, l)
+	if err := r.texts(); err != nil {
+		return Report{}, err
 	}
-	r.skipBOM()
-	for r.skipSpace(); r.pos < len(r.data); r.skipSpace() {
-		start := r.pos
-		r.countLines(start)
-		text := r.event
-		if r.data[start] == '[' {
-			text = r.array
-		}
-		if err := text(r.records); err != nil {
-			if r.refused != nil {
-				return Report{}, r.refused
-			}
-			r.reject(err)
-			r.resume(start)
-		}
-	}
-	r.report.Accepted = records.Len()
 	return r.report, nil
 }
 
@@ -95,14 +85,68 @@ type reader struct {
 	records  plog.LogRecordSlice
 	observed pcommon.Timestamp
 	report   Report
+	from     int  // where the event begins that is being read, or was read last
+	between  bool // reading is behind that event, in an array
+	kept     int  // where the last event ended
+	broken   openArray
 	line     int // of counted, from 0
 	counted  int // position up to which lines are counted
+	looked   int // bytes parsed
 }
 
-var errNoObject = errors.New("an event must be a JSON object")
+func newReader(data []byte, records plog.LogRecordSlice, observed pcommon.Timestamp, l Limits) *reader {
+	return &reader{
+		parser:   parser{data: data, left: l.Decoded, maxDepth: l.Depth, hold: l.Hold},
+		records:  records,
+		observed: observed,
+	}
+}
 
-// event appends the event at the current position to dst, or nothing.
-func (r *reader) event(dst plog.LogRecordSlice) error {
+func (r *reader) texts() error {
+	r.skipBOM()
+	for r.skipSpace(); r.pos < len(r.data); r.skipSpace() {
+		if r.broken.open && r.accept(',') {
+			continue
+		}
+		if r.broken.open && r.accept(']') {
+			r.broken.open = false
+			continue
+		}
+		r.begin()
+		start, line := r.pos, r.line
+		var err error
+		if r.data[start] == '[' {
+			err = r.array()
+		} else {
+			err = r.event()
+		}
+		r.looked += r.pos - start
+		if err != nil && r.refused == nil {
+			r.fault(start, line, err)
+		}
+		if r.refused != nil {
+			return r.refused
+		}
+	}
+	r.abandonArray()
+	slices.SortStableFunc(r.report.Faults, func(a, b Fault) int { return a.Line - b.Line })
+	r.report.Accepted = r.records.Len()
+	return nil
+}
+
+// begin is called where an event or an array begins.
+func (r *reader) begin() {
+	r.from, r.between = r.pos, false
+	r.countLines(r.pos)
+}
+
+var (
+	errNoObject = errors.New("an event must be a JSON object")
+	errNoEnd    = errors.New("an array without an end")
+)
+
+// event appends the event at the current position, or nothing.
+func (r *reader) event() error {
 	if r.data[r.pos] != '{' {
 		return errNoObject
 	}
@@ -114,23 +158,13 @@ func (r *reader) event(dst plog.LogRecordSlice) error {
 	if err := r.value(record.Body(), 1); err != nil {
 		return err
 	}
-	record.MoveTo(dst.AppendEmpty())
+	record.MoveTo(r.records.AppendEmpty())
+	r.kept = r.pos
 	return nil
 }
 
-// array appends the events of the array at the current position to dst, or
-// nothing.
-func (r *reader) array(dst plog.LogRecordSlice) error {
-	before, events := r.report, plog.NewLogRecordSlice()
-	if err := r.elements(events); err != nil {
-		r.report = before
-		return err
-	}
-	events.MoveAndAppendTo(dst)
-	return nil
-}
-
-func (r *reader) elements(events plog.LogRecordSlice) error {
+// array appends the events of the array at the current position, up to a fault.
+func (r *reader) array() error {
 	r.pos++
 	r.skipSpace()
 	if r.accept(']') {
@@ -139,18 +173,20 @@ func (r *reader) elements(events plog.LogRecordSlice) error {
 	for {
 		r.skipSpace()
 		if r.pos == len(r.data) {
+			r.between = true
 			return errEnd
 		}
-		r.countLines(r.pos)
+		r.begin()
 		if r.data[r.pos] == '{' {
-			if err := r.event(events); err != nil {
+			if err := r.event(); err != nil {
 				return err
 			}
 		} else {
 			if err := r.value(pcommon.NewValueEmpty(), 1); err != nil {
 				return err
 			}
-			r.reject(errNoObject)
+			r.reject(errNoObject, r.pos)
+			r.kept = r.pos
 		}
 		r.skipSpace()
 		switch {
@@ -158,36 +194,58 @@ func (r *reader) elements(events plog.LogRecordSlice) error {
 		case r.accept(']'):
 			return nil
 		default:
+			r.between = true
 			return r.unexpected("a comma or a bracket")
 		}
 	}
 }
 
-func (r *reader) reject(err error) {
-	r.report.Rejected++
-	if len(r.report.Faults) < maxFaults {
-		r.report.Faults = append(r.report.Faults, Fault{Line: r.line + 1, Message: err.Error()})
+// fault reports the fault at the current position in the text at start, and goes
+// to where reading can go on.
+func (r *reader) fault(start, line int, err error) {
+	fault := r.pos
+	if r.data[start] == '[' {
+		r.abandonArray()
 	}
+	r.resume(fault)
+	end := r.pos
+	if r.between {
+		if end <= fault { // what is bad is the bracket at the start
+			r.line, r.counted, end = line, start, start
+		} else {
+			r.countLines(fault)
+		}
+	}
+	if r.data[start] == '[' {
+		rest := bytes.TrimRight(r.data[fault:max(fault, min(r.pos, r.nextLine(fault)))], " \t\r\n")
+		closed := bytes.HasSuffix(rest, []byte{']'}) && (len(rest) > 1 || r.lineStart(fault) <= start)
+		r.broken = openArray{open: !closed, line: line, named: r.line == line}
+	}
+	r.reject(err, end)
 }
 
-// resume goes to where reading can go on after a fault in the text at start.
-func (r *reader) resume(start int) {
-	if r.data[start] == '[' && bytes.IndexByte(r.data[start:r.pos], '\n') >= 0 {
-		r.pos = len(r.data)
-		return
+// abandonArray reports a broken array that has no end.
+func (r *reader) abandonArray() {
+	if r.broken.open && !r.broken.named {
+		r.add(Fault{Line: r.broken.line + 1, Message: errNoEnd.Error()})
 	}
-	for r.pos = start; ; {
-		eol := bytes.IndexByte(r.data[r.pos:], '\n')
-		if eol < 0 || r.pos+eol+1 == len(r.data) {
-			r.pos = len(r.data)
-			return
-		}
-		r.pos += eol + 1
-		switch r.data[r.pos] {
-		case ' ', '\t', '}', ']':
-		default:
-			return
-		}
+	r.broken.open = false
+}
+
+// reject reports what begins at counted and ends before end.
+func (r *reader) reject(err error, end int) {
+	f := Fault{Line: r.line + 1, Message: err.Error()}
+	text := bytes.TrimRight(r.data[r.counted:max(end, r.counted)], " \t\r\n")
+	if more := bytes.Count(text, []byte{'\n'}); more > 0 {
+		f.LastLine = f.Line + more
+	}
+	r.add(f)
+}
+
+func (r *reader) add(f Fault) {
+	r.report.Rejected++
+	if len(r.report.Faults) < maxFaults {
+		r.report.Faults = append(r.report.Faults, f)
 	}
 }
 

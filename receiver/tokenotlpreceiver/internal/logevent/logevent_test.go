@@ -2,8 +2,12 @@ package logevent
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -86,27 +90,27 @@ func TestFaults(t *testing.T) {
 		"bad line between good": {
 			"{\"a\":1}\n{\"a\":}\n{\"a\":3}",
 			[]body{{"a": int64(1)}, {"a": int64(3)}},
-			[]Fault{{2, "unexpected '}' where a value should be"}},
+			[]Fault{{Line: 2, Message: "unexpected '}' where a value should be"}},
 		},
 		"line cut off": {
 			"{\"a\":1,\n{\"a\":2}\n",
 			[]body{{"a": int64(2)}},
-			[]Fault{{1, "unexpected '{' where a key should be"}},
+			[]Fault{{Line: 1, Message: "unexpected '{' where a key should be"}},
 		},
-		"last line cut off":    {"{\"a\":1}\n{\"a\":\"x", []body{{"a": int64(1)}}, []Fault{{2, "unexpected end"}}},
-		"text between":         {"{\"a\":1}\nhello\n{\"a\":2}", []body{{"a": int64(1)}, {"a": int64(2)}}, []Fault{{2, "an event must be a JSON object"}}},
-		"text after":           {"{\"a\":1} x\n{\"a\":2}", []body{{"a": int64(1)}, {"a": int64(2)}}, []Fault{{1, "an event must be a JSON object"}}},
-		"scalars":              {"1\n\"x\"\nnull", []body{}, []Fault{{1, "an event must be a JSON object"}, {2, "an event must be a JSON object"}, {3, "an event must be a JSON object"}}},
-		"elements no objects":  {`[{"a":1},2,"x",[{}]]`, []body{{"a": int64(1)}}, []Fault{{1, "an event must be a JSON object"}, {1, "an event must be a JSON object"}, {1, "an event must be a JSON object"}}},
-		"broken array":         {"[{\"a\":1},\n{\"a\":]\n{\"a\":2}", []body{}, []Fault{{2, "unexpected ']' where a value should be"}}},
-		"broken array a line":  {"[{\"a\":1},2,{]\n[{\"a\":2}]", []body{{"a": int64(2)}}, []Fault{{1, "unexpected ']' where a key should be"}}},
-		"array cut off":        {`[{"a":1},`, []body{}, []Fault{{1, "unexpected end"}}},
-		"array not ended":      {`[{"a":1}`, []body{}, []Fault{{1, "unexpected end"}}},
-		"broken over lines":    {"{\n  \"a\": {\"b\":1},\n  \"c\": tru,\n  \"d\": [\n{\"e\":1}]\n}\n{\"f\":1}\n", []body{{"e": int64(1)}, {"f": int64(1)}}, []Fault{{1, "unexpected 't' where true, false or null should be"}, {5, "an event must be a JSON object"}}},
-		"indented stays whole": {"{\n  \"a\": nul,\n  \"b\": {\"c\":1}\n}\n{\"f\":1}\n", []body{{"f": int64(1)}}, []Fault{{1, "unexpected 'n' where true, false or null should be"}}},
-		"too deep":             {strings.Repeat(`{"a":`, 9) + "1" + strings.Repeat("}", 9) + "\n{\"a\":1}", []body{{"a": int64(1)}}, []Fault{{1, "nests deeper than 8 levels"}}},
-		"control character":    {"{\"a\":\"x\ty\"}", []body{}, []Fault{{1, "control character 0x09 in a string must be escaped"}}},
-		"protobuf":             {"\x0a\x05hello", []body{}, []Fault{{2, "an event must be a JSON object"}}},
+		"last line cut off":    {"{\"a\":1}\n{\"a\":\"x", []body{{"a": int64(1)}}, []Fault{{Line: 2, Message: "unexpected end"}}},
+		"text between":         {"{\"a\":1}\nhello\n{\"a\":2}", []body{{"a": int64(1)}, {"a": int64(2)}}, []Fault{{Line: 2, Message: "an event must be a JSON object"}}},
+		"text after":           {"{\"a\":1} x\n{\"a\":2}", []body{{"a": int64(1)}, {"a": int64(2)}}, []Fault{{Line: 1, Message: "an event must be a JSON object"}}},
+		"scalars":              {"1\n\"x\"\nnull", []body{}, []Fault{{Line: 1, Message: "an event must be a JSON object"}, {Line: 2, Message: "an event must be a JSON object"}, {Line: 3, Message: "an event must be a JSON object"}}},
+		"elements no objects":  {`[{"a":1},2,"x",[{}]]`, []body{{"a": int64(1)}}, []Fault{{Line: 1, Message: "an event must be a JSON object"}, {Line: 1, Message: "an event must be a JSON object"}, {Line: 1, Message: "an event must be a JSON object"}}},
+		"broken array":         {"[{\"a\":1},\n{\"a\":]\n{\"a\":2}", []body{{"a": int64(1)}, {"a": int64(2)}}, []Fault{{Line: 1, Message: "an array without an end"}, {Line: 2, Message: "unexpected ']' where a value should be"}}},
+		"broken array a line":  {"[{\"a\":1},2,{]\n[{\"a\":2}]", []body{{"a": int64(1)}, {"a": int64(2)}}, []Fault{{Line: 1, Message: "an event must be a JSON object"}, {Line: 1, Message: "unexpected ']' where a key should be"}}},
+		"array cut off":        {`[{"a":1},`, []body{{"a": int64(1)}}, []Fault{{Line: 1, Message: "unexpected end"}}},
+		"array not ended":      {`[{"a":1}`, []body{{"a": int64(1)}}, []Fault{{Line: 1, Message: "unexpected end"}}},
+		"broken over lines":    {"{\n  \"a\": {\"b\":1},\n  \"c\": tru,\n  \"d\": [\n{\"e\":1}]\n}\n{\"f\":1}\n", []body{{"e": int64(1)}, {"f": int64(1)}}, []Fault{{Line: 1, LastLine: 4, Message: "unexpected 't' where true, false or null should be"}, {Line: 5, Message: "an event must be a JSON object"}, {Line: 6, Message: "an event must be a JSON object"}}},
+		"indented stays whole": {"{\n  \"a\": nul,\n  \"b\": {\"c\":1}\n}\n{\"f\":1}\n", []body{{"f": int64(1)}}, []Fault{{Line: 1, LastLine: 4, Message: "unexpected 'n' where true, false or null should be"}}},
+		"too deep":             {strings.Repeat(`{"a":`, 9) + "1" + strings.Repeat("}", 9) + "\n{\"a\":1}", []body{{"a": int64(1)}}, []Fault{{Line: 1, Message: "nests deeper than 8 levels"}}},
+		"control character":    {"{\"a\":\"x\ty\"}", []body{}, []Fault{{Line: 1, Message: "control character 0x09 in a string must be escaped"}}},
+		"protobuf":             {"\x0a\x05hello", []body{}, []Fault{{Line: 2, Message: "an event must be a JSON object"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, report, err := read(t, test.data, roomy)
@@ -114,6 +118,125 @@ func TestFaults(t *testing.T) {
 			require.Equal(t, test.want, got)
 			require.Equal(t, Report{Accepted: len(test.want), Rejected: len(test.bad), Faults: test.bad}, report)
 		})
+	}
+}
+
+func TestEveryLineIsKeptOrNamed(t *testing.T) {
+	for name, test := range map[string]struct {
+		data string
+		kept string // what the key n has in the events
+		bad  string // the lines
+	}{
+		"indented after text":          {"bad\n\t{\"n\":1}\n", "1", "1"},
+		"indented after an object":     {"{\"x\":tru}\n\t{\"n\":1}\n\t{\"n\":2}\n", "12", "1"},
+		"all indented":                 {"  {\"x\":tru}\n  {\"n\":1}\n", "1", "1"},
+		"stray bracket":                {"{\"n\":1}\n[\n{\"n\":2}\n{\"n\":3}\n{\"n\":4}\n", "1234", "2"},
+		"stray bracket, last":          {"{\"n\":1}\n[\n{\"n\":2}\n", "12", "2"},
+		"stray bracket and text":       {"[\n{\"n\":1}\nx\n{\"n\":2}\n", "12", "1 3"},
+		"stray brackets":               {"[\nx\n{\"n\":1}\n[\nx\n{\"n\":2}\n", "12", "1 2 4 5"},
+		"stray brackets in a row":      {"[\n[\n{\"n\":1}\n{\"n\":2}\n", "12", "1 2"},
+		"stray brace":                  {"{\n{\"n\":1}\n}\n{\"n\":2}\n", "12", "1 3"},
+		"unclosed":                     {"{\"b\":2\n{\"n\":1}\n", "1", "1"},
+		"cut off before a value":       {"{\"b\":\n{\"n\":1}\n{\"n\":2}\n", "12", "1"},
+		"cut off in a list":            {"{\"b\":[{\"x\":1},\n{\"n\":1}\n{\"n\":2}\n", "12", "1"},
+		"cut off before the last line": {"{\"b\":\n{\"n\":1}\n", "1", "1"},
+		"cut off before text":          {"{\"b\":\n{\"n\":1}\nx\n", "1", "1 3"},
+		"cut off twice":                {"{\"b\":\n{\"b\":\n{\"n\":1}\n{\"n\":2}", "12", "1-2"},
+		"parts not indented":           {"{\"a\":[\n{\"x\":1},\n{\"y\":2}\n],\"z\":oops}\n{\"n\":2}\n", "2", "1-4"},
+		"parts indented":               {"{\n  \"a\": tru,\n  \"l\": [\n    {\n      \"x\": 1\n    }\n  ]\n}\n{\"n\":1}\n", "1", "1-8"},
+		"comma missing in parts":       {"{\n  \"l\": [\n    {\n      \"x\": 1\n    }\n    {\n      \"x\": 1\n    }\n  ]\n}\n{\"n\":1}\n", "1", "1-10"},
+		"element":                      {"[\n  {\n    \"n\": 1\n  },\n  {\n    \"x\": tru\n  },\n  {\n    \"n\": 2\n  }\n]\n{\"n\":3}\n", "123", "5-7"},
+		"element in a line":            {"[\n{\"n\":1},\n{\"x\":tru},\n{\"n\":2},\n{\"n\":3}\n]\n{\"n\":4}\n", "1234", "3"},
+		"comma missing":                {"[\n  {\n    \"n\": 1\n  }\n  {\n    \"n\": 2\n  }\n]\n", "12", "1"},
+		"comma missing in a line":      {"[\n{\"n\":1} {\"x\":1},\n{\"n\":2}\n]\n", "12", "2"},
+		"array cut off":                {"[\n{\"n\":1},\n{\"n\":2},", "12", "1"},
+		"array cut off in an element":  {"[\n{\"n\":1},\n{\"n\":2},\n{\"n", "12", "1 4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bodies, report, err := read(t, test.data, roomy)
+			require.NoError(t, err)
+			var kept string
+			for _, b := range bodies {
+				kept += fmt.Sprint(b["n"])
+			}
+			var bad []string
+			for _, f := range report.Faults {
+				if f.LastLine == 0 {
+					bad = append(bad, strconv.Itoa(f.Line))
+				} else {
+					bad = append(bad, fmt.Sprintf("%d-%d", f.Line, f.LastLine))
+				}
+			}
+			require.Equal(t, test.kept, kept)
+			require.Equal(t, test.bad, strings.Join(bad, " "))
+			require.Equal(t, len(bad), report.Rejected)
+		})
+	}
+}
+
+// Bad lines of which none ends what others began: {"a": and } make one event of
+// themselves and the line between them.
+func TestGoodLinesAreKeptAmongBadOnes(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // to be the same each time
+	good := func() string {
+		return []string{
+			`{"n":%d}`, `{"n":%d,"a":{"b":[{"c":"}"},[]]}}`, ` {"a":[1,2,"[{"],"n":%d}  `, `{"a":{},"n":%d,"e":"\""}`,
+		}[rnd.IntN(4)]
+	}
+	for range 20_000 {
+		var lines []string
+		var want []any
+		bad := make(map[int]bool)
+		for n := 1 + rnd.IntN(12); len(lines) < n; {
+			line := fmt.Sprintf(good(), len(want))
+			switch rnd.IntN(3) {
+			case 0:
+				line = strings.TrimSpace(line)
+				line = line[:1+rnd.IntN(len(line)-1)]
+				bad[len(lines)+1] = true
+			case 1:
+				line = []string{"[", "{", "[[", "hello", "x}", `{"a":tru}`, `{"a":1]`, `"x"`, `{"a":[`, `[{`, "\x00", `{"a":{"b":`}[rnd.IntN(12)]
+				bad[len(lines)+1] = true
+			default:
+				want = append(want, int64(len(want)))
+			}
+			lines = append(lines, line)
+		}
+		data := strings.Join(lines, "\n")
+		bodies, report, err := read(t, data, Limits{Depth: 200, Decoded: math.MaxInt64})
+		require.NoError(t, err)
+		var got []any
+		for _, b := range bodies {
+			got = append(got, b["n"])
+		}
+		require.Equal(t, want, got, "%s\n%+v", data, report)
+		named := make(map[int]bool)
+		for _, f := range report.Faults {
+			for line := f.Line; line <= max(f.Line, f.LastLine); line++ {
+				require.False(t, named[line], "%s\n%+v", data, report)
+				named[line] = true
+			}
+		}
+		require.Equal(t, bad, named, "%s\n%+v", data, report)
+	}
+}
+
+func TestNoByteIsParsedMoreThanTwice(t *testing.T) {
+	long := strings.Repeat("x", 4000)
+	for name, data := range map[string]string{
+		"nested":           strings.Repeat(`{"k":"`+long+`","n":`+"\n", 100),
+		"nested, indented": strings.Repeat(` {"k":"`+long+`","n":`+"\n", 100),
+		"lists":            strings.Repeat(`["`+long+`",`+"\n", 100),
+		"list of lists":    strings.Repeat("[\n", 1000),
+		"braces":           strings.Repeat("{\n", 1000),
+		"cut off":          strings.Repeat(`{"k":"`+long+`","n":`+"\n"+`{"n":"`+long+`"}`+"\n", 100),
+		"parts":            strings.Repeat("{\"k\":tru,\n"+strings.Repeat(` {"k":"`+long+`","n":[`+"\n", 10), 10),
+		"one part":         "{\"k\":tru,\n" + strings.Repeat(` {"k":"`+long+`"}`+"\n", 10),
+		"one line":         strings.Repeat(`{"k":"`+long+`","n":`, 100),
+	} {
+		r := newReader([]byte(data), plog.NewLogRecordSlice(), observed, Limits{Depth: 64, Decoded: math.MaxInt64})
+		require.NoError(t, r.texts())
+		require.LessOrEqual(t, r.looked, 2*len(data), name)
 	}
 }
 
@@ -166,6 +289,56 @@ func TestMemoryIsBounded(t *testing.T) {
 		_, _, err = read(t, data, Limits{Depth: 8, Decoded: 16 << 20})
 		require.NoError(t, err, name)
 	}
+}
+
+// What is held must be what the records take, or many requests at once take more
+// than all may.
+func TestStringsAreHeld(t *testing.T) {
+	const n = 4 << 20
+	for name, test := range map[string]struct {
+		data        string
+		least, most int64
+	}{
+		"string":                {`{"a":"` + strings.Repeat("x", n) + `"}`, n, n + n/4},
+		"key":                   {`{"` + strings.Repeat("x", n) + `":1}`, n, n + n/4},
+		"key, reserved":         {`{"spanlake.` + strings.Repeat("x", n) + `":1}`, n, n + n/4},
+		"not UTF-8":             {`{"a":"` + strings.Repeat("a\xff", n/2) + `"}`, 2 * n, 2*n + n/4},
+		"not UTF-8, in one run": {`{"a":"` + strings.Repeat("\xff", n) + `"}`, 3, n / 4},
+		"escapes":               {`{"a":"` + strings.Repeat(`\n`, n/2) + `"}`, n + n/2, 2 * n},
+		"integer":               {`{"a":` + strings.Repeat("1", n) + `}`, n, n + n/4},
+		"double":                {`{"a":1.` + strings.Repeat("1", n) + `}`, 2 * n, 2*n + n/4},
+		"many strings":          {strings.Repeat(`{"a":"`+strings.Repeat("x", 1<<10)+`"}`, n>>10), n, 2 * n},
+		"many escapes":          {strings.Repeat(`{"a":"\n`+strings.Repeat("x", 1<<10)+`"}`, n>>10), n, 2 * n},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var held int64
+			limits := Limits{Depth: 8, Decoded: 4 * n, Hold: func(more int64) error { held += more; return nil }}
+			_, report, err := read(t, test.data, limits)
+			require.NoError(t, err)
+			require.Zero(t, report.Rejected)
+			require.GreaterOrEqual(t, held, test.least)
+			require.LessOrEqual(t, held, test.most+holdStep)
+			limits.Decoded = test.least - 1
+			_, _, err = read(t, test.data, limits)
+			require.ErrorIs(t, err, ErrTooLarge)
+		})
+	}
+}
+
+func TestHoldIsAskedBeforeMemoryIsTaken(t *testing.T) {
+	data := []byte(`{"a":"` + strings.Repeat("a\xff", 4<<20) + `"}`)
+	refusal := errors.New("no room")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := Read(data, plog.NewLogRecordSlice(), observed, Limits{Depth: 8, Decoded: math.MaxInt64, Hold: func(more int64) error {
+		if more > 1<<20 {
+			return refusal
+		}
+		return nil
+	}})
+	runtime.ReadMemStats(&after)
+	require.ErrorIs(t, err, refusal)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 }
 
 func TestManyKeysTakeLinearTime(t *testing.T) {

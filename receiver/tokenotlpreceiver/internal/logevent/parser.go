@@ -18,10 +18,11 @@ type parser struct {
 	pos      int
 	left     int64 // of the decoded size
 	maxDepth int
-	hold     func(int64) error // may be nil
-	held     int64             // of what hold gave, not yet spent
-	refused  error             // ends the reading, and not just that of an event
-	scratch  []byte            // of strings with escapes
+	hold     func(int64) error        // may be nil
+	held     int64                    // of what hold gave, not yet spent
+	refused  error                    // ends the reading, and not just that of an event
+	scratch  []byte                   // of strings with escapes
+	last     struct{ start, end int } // of the objects and lists read whole
 }
 
 // usualMembers is room for the members of most objects.
@@ -113,11 +114,13 @@ func (p *parser) enter(depth int) error {
 }
 
 func (p *parser) list(dst pcommon.Slice, depth int) error {
+	start := p.pos
 	if err := p.enter(depth); err != nil {
 		return err
 	}
 	p.skipSpace()
 	if p.accept(']') {
+		p.note(start)
 		return nil
 	}
 	for {
@@ -132,6 +135,7 @@ func (p *parser) list(dst pcommon.Slice, depth int) error {
 		switch {
 		case p.accept(','):
 		case p.accept(']'):
+			p.note(start)
 			return nil
 		default:
 			return p.unexpected("a comma or a bracket")
@@ -142,6 +146,7 @@ func (p *parser) list(dst pcommon.Slice, depth int) error {
 // object reads an object. At the top of an event, where keys become columns,
 // those reserved to Spanlake are left out.
 func (p *parser) object(dst pcommon.Map, depth int) error {
+	start := p.pos
 	if err := p.enter(depth); err != nil {
 		return err
 	}
@@ -151,6 +156,7 @@ func (p *parser) object(dst pcommon.Map, depth int) error {
 	)
 	p.skipSpace()
 	if p.accept('}') {
+		p.note(start)
 		return nil
 	}
 	for {
@@ -190,6 +196,7 @@ func (p *parser) object(dst pcommon.Map, depth int) error {
 		switch {
 		case p.accept(','):
 		case p.accept('}'):
+			p.note(start)
 			members.UnsafeIntoMap(dst)
 			keys.removeSuperseded(dst)
 			return nil
@@ -198,6 +205,9 @@ func (p *parser) object(dst pcommon.Map, depth int) error {
 		}
 	}
 }
+
+// note keeps the place of an object or a list that began at start.
+func (p *parser) note(start int) { p.last.start, p.last.end = start, p.pos }
 
 func (p *parser) literal(want string) error {
 	if len(p.data)-p.pos < len(want) || string(p.data[p.pos:p.pos+len(want)]) != want {
@@ -233,17 +243,37 @@ func (p *parser) number(dst pcommon.Value) error {
 		}
 	}
 	text := p.data[start:p.pos]
-	if integer {
+	switch {
+	case !integer:
+		if err := p.spendNumber(text); err != nil {
+			return err
+		}
+		if f, err := strconv.ParseFloat(string(text), 64); err == nil {
+			dst.SetDouble(f)
+			return nil
+		}
+	case len(text) <= maxInteger:
 		if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 			dst.SetInt(i)
 			return nil
 		}
-	} else if f, err := strconv.ParseFloat(string(text), 64); err == nil {
-		dst.SetDouble(f)
+	}
+	kept, err := p.kept(text)
+	dst.SetStr(kept)
+	return err
+}
+
+// maxInteger is the length of the longest integer of 64 bits.
+const maxInteger = len("-9223372036854775808")
+
+// spendNumber is for what strconv takes: it has text copied, and copies it again
+// into an error.
+func (p *parser) spendNumber(text []byte) error {
+	const unnoticed = 32
+	if len(text) <= unnoticed {
 		return nil
 	}
-	dst.SetStr(string(text))
-	return nil
+	return p.spend(2 * int64(len(text)))
 }
 
 // digits reports whether there was one at least.

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/utf8mend"
 )
 
 // string reads the string whose quote is at the current position.
@@ -16,7 +17,7 @@ func (p *parser) string() (string, error) {
 		switch c := p.data[i]; {
 		case c == '"':
 			p.pos = i + 1
-			return valid(p.data[start:i]), nil
+			return p.kept(p.data[start:i])
 		case c == '\\':
 			return p.escaped(start, i)
 		case c < ' ':
@@ -30,12 +31,15 @@ func (p *parser) string() (string, error) {
 
 // escaped reads a string that begins at start and has its first escape at pos.
 func (p *parser) escaped(start, pos int) (string, error) {
+	if err := p.makeScratch(p.rawLength(start)); err != nil {
+		return "", err
+	}
 	p.scratch = append(p.scratch[:0], p.data[start:pos]...)
 	for p.pos = pos; p.pos < len(p.data); {
 		switch c := p.data[p.pos]; {
 		case c == '"':
 			p.pos++
-			return valid(p.scratch), nil
+			return p.kept(p.scratch)
 		case c == '\\':
 			p.pos++
 			if err := p.escape(); err != nil {
@@ -125,9 +129,44 @@ func errControl(c byte) error {
 	return fmt.Errorf("control character %#02x in a string must be escaped", c)
 }
 
-func valid(b []byte) string {
-	if utf8.Valid(b) {
-		return string(b)
+// rawLength is how long a string is that begins at start, before its escapes are
+// read, which makes it no longer.
+func (p *parser) rawLength(start int) int {
+	for i := start; i < len(p.data); i++ {
+		switch c := p.data[i]; {
+		case c == '"', c < ' ':
+			return i - start
+		case c == '\\' && i+1 < len(p.data) && p.data[i+1] >= ' ':
+			i++
+		}
 	}
-	return strings.ToValidUTF8(string(b), "\uFFFD")
+	return len(p.data) - start
+}
+
+// makeScratch makes room for size bytes in scratch.
+func (p *parser) makeScratch(size int) error {
+	if size <= cap(p.scratch) {
+		return nil
+	}
+	size = max(size, cap(p.scratch)+cap(p.scratch)/4)
+	if err := p.spend(int64(size - cap(p.scratch))); err != nil {
+		return err
+	}
+	p.scratch = make([]byte, 0, size)
+	return nil
+}
+
+// kept is a copy of b in UTF-8.
+func (p *parser) kept(b []byte) (string, error) {
+	if utf8.Valid(b) {
+		if err := p.spend(int64(len(b))); err != nil {
+			return "", err
+		}
+		return string(b), nil
+	}
+	growth := utf8mend.Growth(b)
+	if err := p.spend(int64(len(b)) + growth); err != nil {
+		return "", err
+	}
+	return utf8mend.String(b, growth), nil
 }

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/spanlake/spanlake/internal/traceid"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/utf8mend"
 )
 
 // Mended is what Mend did.
@@ -113,8 +114,8 @@ func (m *mender) text(tag, head, val []byte, n node) {
 	}
 	m.StringsReplaced++
 	m.dst = append(m.dst, tag...)
-	m.dst = binary.AppendUvarint(m.dst, uint64(int64(len(val))+utf8Growth(val)))
-	m.dst = appendUTF8(m.dst, val)
+	m.dst = binary.AppendUvarint(m.dst, uint64(int64(len(val))+utf8mend.Growth(val)))
+	m.dst = utf8mend.Append(m.dst, val)
 }
 
 func (m *mender) traceID(tag, head, val []byte) idState {

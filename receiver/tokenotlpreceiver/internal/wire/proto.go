@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/spanlake/spanlake/internal/attr"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/utf8mend"
 )
 
 // Wire types of https://protobuf.dev/programming-guides/encoding.
@@ -175,7 +176,7 @@ func (w *protoWalk) value(val []byte, n node, depth int) error {
 // text looks at a string, which must be UTF-8 in protobuf.
 func (w *protoWalk) text(val []byte) {
 	if !ascii(val) && !utf8.Valid(val) {
-		w.mend(utf8Growth(val))
+		w.mend(utf8mend.Growth(val))
 	}
 }
 

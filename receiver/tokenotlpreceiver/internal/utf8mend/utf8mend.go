@@ -1,7 +1,9 @@
-package wire
+// Package utf8mend makes UTF-8 of text that is to be UTF-8 and is not. How long it
+// becomes is known before memory is taken for it.
+package utf8mend
 
 import (
-	"encoding/binary"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -9,8 +11,8 @@ import (
 // strings.ToValidUTF8 and the Unicode standard, section 3.9.
 const replacement = "\uFFFD"
 
-// appendUTF8 appends s to dst with replacement for what is not UTF-8.
-func appendUTF8(dst, s []byte) []byte {
+// Append appends s to dst with U+FFFD for what is not UTF-8.
+func Append(dst, s []byte) []byte {
 	for len(s) > 0 {
 		valid, invalid := runs(s)
 		if dst = append(dst, s[:valid]...); invalid > 0 {
@@ -21,9 +23,23 @@ func appendUTF8(dst, s []byte) []byte {
 	return dst
 }
 
-// utf8Growth is by how many bytes appendUTF8 makes s longer, negative where it
-// makes it shorter.
-func utf8Growth(s []byte) int64 {
+// String is what Append makes of s, whose growth is that of Growth.
+func String(s []byte, growth int64) string {
+	var sb strings.Builder
+	sb.Grow(len(s) + int(growth))
+	for len(s) > 0 {
+		valid, invalid := runs(s)
+		if sb.Write(s[:valid]); invalid > 0 {
+			sb.WriteString(replacement)
+		}
+		s = s[valid+invalid:]
+	}
+	return sb.String()
+}
+
+// Growth is by how many bytes Append makes s longer, negative where it makes it
+// shorter.
+func Growth(s []byte) int64 {
 	growth := 0
 	for len(s) > 0 {
 		valid, invalid := runs(s)
@@ -53,20 +69,4 @@ func runs(s []byte) (valid, invalid int) {
 		invalid++
 	}
 	return valid, invalid
-}
-
-// ascii reports whether s has ASCII characters only.
-func ascii(s []byte) bool {
-	const highs = 0x8080808080808080
-	var seen uint64
-	if len(s) < 8 {
-		for _, b := range s {
-			seen |= uint64(b)
-		}
-		return seen < 0x80
-	}
-	for rest := s; len(rest) >= 8; rest = rest[8:] {
-		seen |= binary.LittleEndian.Uint64(rest)
-	}
-	return (seen|binary.LittleEndian.Uint64(s[len(s)-8:]))&highs == 0
 }
