@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -358,12 +359,15 @@ func TestBodyWithoutATokenIsNotAskedFor(t *testing.T) {
 func TestUnansweredBytesAreBounded(t *testing.T) {
 	const good = "POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + shopToken + "\r\nContent-Length: 2\r\n\r\n{}"
 	header := "POST / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 60<<10)
-	for name, before := range map[string]string{"without a token": "", "after a good request": good} {
+	for name, before := range map[string]string{"without a token": "", "after a good request": good, "together with a good request": good} {
 		t.Run(name, func(t *testing.T) {
 			h := start(t, options{})
 			for range maxUnanswered/len(header) + 20 {
 				conn := h.dialHTTP(t)
-				if before != "" {
+				if name == "together with a good request" {
+					_, err := conn.Write([]byte(before))
+					require.NoError(t, err)
+				} else if before != "" {
 					got, err := rawHTTP(t, conn, before)
 					require.NoError(t, err)
 					require.Equal(t, http.StatusAccepted, got.status)
@@ -377,6 +381,31 @@ func TestUnansweredBytesAreBounded(t *testing.T) {
 			require.Equal(t, http.StatusAccepted, h.post("/", "", []byte(`{}`)).status)
 		})
 	}
+}
+
+// What a refusal leaves of a body comes before the answer, and is no header of a
+// next request.
+func TestBodiesOfRefusedRequestsAreNotUnanswered(t *testing.T) {
+	h := start(t, options{config: func(cfg *Config) { cfg.Sources[0].RateLimit = 1000 }})
+	h.receiver.sources[0].bucket.charge(testTime, 1<<20)
+	body := strings.Repeat("x", 250<<10)
+	head := fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", shopToken, len(body)+1)
+	senders := make([]net.Conn, 3*maxUnanswered/len(body))
+	for i := range senders {
+		senders[i] = h.dialHTTP(t)
+		_, err := senders[i].Write([]byte(head + body))
+		require.NoError(t, err)
+	}
+	for _, conn := range senders {
+		for range 2 { // and the connection goes on
+			got, err := rawHTTP(t, conn, "x")
+			require.NoError(t, err)
+			require.Equal(t, http.StatusTooManyRequests, got.status)
+			_, err = conn.Write([]byte(head + body))
+			require.NoError(t, err)
+		}
+	}
+	require.Zero(t, h.counted("otelcol_token_otlp_closed_connections", "transport", "http", "reason", "flooding"))
 }
 
 // A body is bounded by its own limits, and is not taken for headers.

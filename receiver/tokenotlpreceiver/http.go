@@ -44,11 +44,7 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(wireerr.New(wireerr.Unauthorized, "Unauthorized"))
 		return
 	}
-	conn := conns.FromContext(r.Context())
-	conn.Begin()
-	if r.ProtoMajor == 1 { // else others may be under way
-		defer conn.End()
-	}
+	conns.FromContext(r.Context()).Begin()
 	x.source = source
 	defer x.answered(r.Context())
 	switch {

@@ -203,6 +203,7 @@ func (r *tokenReceiver) startHTTP(ctx context.Context, host component.Host) erro
 	server.DisableGeneralOptionsHandler = true // it would answer OPTIONS * to anyone
 	server.HTTP2 = http2Limits
 	server.ConnContext = conns.NewContext
+	server.ConnState = conns.State(server.ConnState)
 	listener, err := listenHTTP(ctx, &cfg, r.newTable(overHTTP))
 	if err != nil {
 		return err

@@ -2,7 +2,9 @@ package conns
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -83,6 +85,24 @@ func (c *Conn) End() {
 	}
 }
 
+// State is for http.Server.ConnState; before, if any, is called as well. It calls
+// End with HTTP/1. A handler cannot: what it leaves of a body the server reads
+// when the handler has returned, and answers only then.
+func State(before func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
+	return func(c net.Conn, state http.ConnState) {
+		if before != nil {
+			before(c, state)
+		}
+		if state != http.StateIdle {
+			return
+		}
+		if secure, ok := c.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == "h2" {
+			return
+		}
+		own(c).End()
+	}
+}
+
 // ownAddr returns an address that no other connection has: find goes by its
 // identity. Its type stays the same, as others look at that.
 func ownAddr(c net.Conn) net.Addr {
@@ -104,13 +124,19 @@ type contextKey struct{}
 
 // NewContext is for http.Server.ConnContext.
 func NewContext(ctx context.Context, c net.Conn) context.Context {
-	if inner, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
-		c = inner.NetConn()
-	}
-	if own, ok := c.(*Conn); ok {
+	if own := own(c); own != nil {
 		return context.WithValue(ctx, contextKey{}, own)
 	}
 	return ctx
+}
+
+// own returns the connection of a table that c is, or is TLS over, or nil.
+func own(c net.Conn) *Conn {
+	if inner, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
+		c = inner.NetConn()
+	}
+	own, _ := c.(*Conn)
+	return own
 }
 
 // FromContext returns the connection that a request came over, or nil.
