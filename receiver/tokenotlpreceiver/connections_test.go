@@ -408,6 +408,40 @@ func TestBodiesOfRefusedRequestsAreNotUnanswered(t *testing.T) {
 	require.Zero(t, h.counted("otelcol_token_otlp_closed_connections", "transport", "http", "reason", "flooding"))
 }
 
+// Many small headers take far more memory than bytes.
+func TestHeadersAreHeldInTheBudget(t *testing.T) {
+	var head strings.Builder
+	head.WriteString("POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + shopToken + "\r\nContent-Length: 100\r\n")
+	for i := 0; head.Len() < 63<<10; i++ {
+		fmt.Fprintf(&head, "A%d:\r\n", i)
+	}
+	head.WriteString("\r\n")
+	const cost = 1 << 20
+	h := start(t, options{})
+	used := h.receiver.bodies.Budget.Used
+	senders := make([]net.Conn, 5)
+	for i := range senders {
+		senders[i] = h.dialHTTP(t)
+		_, err := senders[i].Write([]byte(head.String()))
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { return used() > int64(len(senders))*cost }, 10*time.Second, time.Millisecond)
+	got, err := rawHTTP(t, senders[0], "{}"+strings.Repeat(" ", 98))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusAccepted, got.status)
+	for _, conn := range senders[1:] {
+		require.NoError(t, conn.Close())
+	}
+	require.Eventually(t, func() bool { return used() == 0 }, 10*time.Second, time.Millisecond, "given back, answered or not")
+
+	require.True(t, h.receiver.bodies.Budget.Reserve(h.cfg.MaxInFlightMiB*mib-cost))
+	defer h.receiver.bodies.Budget.Release(h.cfg.MaxInFlightMiB*mib - cost)
+	got, err = rawHTTP(t, h.dialHTTP(t), head.String()+strings.Repeat(" ", 100))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, got.status)
+	require.Equal(t, "1", got.headers.Get("Retry-After"))
+}
+
 // A body is bounded by its own limits, and is not taken for headers.
 func TestLargeBodiesAreNotUnanswered(t *testing.T) {
 	h := start(t, options{})

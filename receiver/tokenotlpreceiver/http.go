@@ -1,10 +1,12 @@
 package tokenotlpreceiver
 
 import (
+	"context"
 	"encoding/json"
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/conns"
@@ -17,6 +19,10 @@ const eventsPath = "/"
 // maxHeaderBytes bounds the headers of a request: a token and what a browser
 // sends, many times over.
 const maxHeaderBytes = 64 << 10
+
+// unreadTimeout bounds how long net/http waits for the rest of a body after a
+// refusal, up to 256 KiB, before it answers. Then it answers all the same.
+const unreadTimeout = 5 * time.Second
 
 // httpHandler answers OTLP/HTTP and JSON log events. It is safe for concurrent
 // use.
@@ -44,9 +50,14 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(wireerr.New(wireerr.Unauthorized, "Unauthorized"))
 		return
 	}
-	conns.FromContext(r.Context()).Begin()
+	conn := conns.FromContext(r.Context())
+	conn.Begin()
 	x.source = source
 	defer x.answered(r.Context())
+	if !x.holdHeaders(conn) {
+		x.refuse(wireerr.From(body.ErrBusy))
+		return
+	}
 	switch {
 	case x.signal == none:
 		x.refuse(wireerr.New(wireerr.NotFound, "no such path: OTLP is taken at /v1/traces, /v1/logs and /v1/metrics, JSON log events at /"))
@@ -73,6 +84,45 @@ func signalOf(path string) signal {
 	default:
 		return none
 	}
+}
+
+// freeHeaders is what headers may take beside the budget, where a connection has
+// one request at a time: more than those of ordinary clients.
+const freeHeaders = 8 << 10
+
+// holdHeaders takes the memory of the headers from the budget and reports whether
+// there was enough. With HTTP/1 it is held until net/http is done with the
+// request, which is after the handler.
+func (x *exchange) holdHeaders(conn *conns.Conn) bool {
+	n := headerCost(x.r.Header)
+	if x.r.ProtoMajor == 1 && n <= freeHeaders {
+		return true
+	}
+	if !x.bodies.Budget.Reserve(n) {
+		return false
+	}
+	release := func() { x.bodies.Budget.Release(n) }
+	if x.r.ProtoMajor == 1 && conn != nil {
+		conn.AtEnd(release)
+	} else {
+		context.AfterFunc(x.r.Context(), release) // when its stream has ended
+	}
+	return true
+}
+
+// headerCost estimates the memory of headers: the texts, the slot of each name in
+// the map, which may be half empty, and twice what is a slice of values, for
+// include_metadata makes a copy of those.
+func headerCost(h http.Header) int64 {
+	const perName, perValue = 160, 32
+	n := 0
+	for name, values := range h {
+		n += perName + len(name)
+		for _, value := range values {
+			n += perValue + len(value)
+		}
+	}
+	return int64(n)
 }
 
 // mediaType returns the Content-Type without its parameters, empty where there
@@ -165,6 +215,9 @@ func (x *exchange) request(b *body.Body, e encoding) request {
 
 func (x *exchange) refuse(refusal *wireerr.Error) {
 	x.refused(x.r.Context(), refusal.Reason)
+	if x.r.ProtoMajor == 1 && refusal.Reason != wireerr.Slow && refusal.Reason != wireerr.Unauthorized {
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(unreadTimeout))
+	}
 	refusal.WriteHTTP(x.w, x.contentType)
 }
 

@@ -17,6 +17,7 @@ type Conn struct {
 	table *Table
 	addr  net.Addr
 	busy  atomic.Bool // between Begin and End: what is read is not counted
+	atEnd func()      // of the goroutine that serves HTTP/1; nil if there is none
 
 	// The table's mutex guards these.
 	gone       bool
@@ -85,6 +86,20 @@ func (c *Conn) End() {
 	}
 }
 
+// AtEnd has f called when the request of HTTP/1 that is being served has ended, or
+// its connection. State must be in use.
+func (c *Conn) AtEnd(f func()) {
+	c.release()
+	c.atEnd = f
+}
+
+func (c *Conn) release() {
+	if c.atEnd != nil {
+		c.atEnd()
+		c.atEnd = nil
+	}
+}
+
 // State is for http.Server.ConnState; before, if any, is called as well. It calls
 // End with HTTP/1. A handler cannot: what it leaves of a body the server reads
 // when the handler has returned, and answers only then.
@@ -93,13 +108,18 @@ func State(before func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState)
 		if before != nil {
 			before(c, state)
 		}
-		if state != http.StateIdle {
+		if state != http.StateIdle && state != http.StateClosed {
 			return
 		}
 		if secure, ok := c.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == "h2" {
 			return
 		}
-		own(c).End()
+		if own := own(c); own != nil {
+			own.release()
+			if state == http.StateIdle {
+				own.End()
+			}
+		}
 	}
 }
 
