@@ -29,6 +29,8 @@ import (
 	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -406,6 +408,53 @@ func TestBodiesOfRefusedRequestsAreNotUnanswered(t *testing.T) {
 		}
 	}
 	require.Zero(t, h.counted("otelcol_token_otlp_closed_connections", "transport", "http", "reason", "flooding"))
+}
+
+// A client that lets no stream send anything holds no more than a few requests
+// without a token, and not for long.
+func TestStrangersCannotHoldTheirAnswers(t *testing.T) {
+	certs := newCertificates(t)
+	h := start(t, options{untraced: true, config: func(cfg *Config) { cfg.Protocols.HTTP.Get().TLS = certs.server(false) }})
+	secure := certs.client.Clone()
+	secure.NextProtos = []string{"h2"}
+	ends := make(map[http2.ErrCode]int) // of streams; no error where it was answered without a body
+	for range 2 {
+		conn, err := tls.Dial("tcp", h.receiver.httpAddr.String(), secure)
+		require.NoError(t, err)
+		defer conn.Close()
+		require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+		var out, fields bytes.Buffer
+		out.WriteString(http2.ClientPreface)
+		framer := http2.NewFramer(&out, conn)
+		require.NoError(t, framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}))
+		enc := hpack.NewEncoder(&fields)
+		const streams = 100
+		for i := range streams {
+			fields.Reset()
+			for _, field := range [][2]string{{":method", "POST"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}} {
+				require.NoError(t, enc.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}))
+			}
+			require.NoError(t, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: fields.Bytes(), EndHeaders: true, EndStream: true}))
+		}
+		_, err = conn.Write(out.Bytes())
+		require.NoError(t, err)
+		for ended := 0; ended < streams; {
+			frame, err := framer.ReadFrame()
+			require.NoError(t, err)
+			switch f := frame.(type) {
+			case *http2.HeadersFrame:
+				if f.StreamEnded() {
+					ended++
+					ends[http2.ErrCodeNo]++
+				}
+			case *http2.RSTStreamFrame:
+				ended++
+				ends[f.ErrCode]++
+			}
+		}
+	}
+	require.GreaterOrEqual(t, ends[http2.ErrCodeNo], 2*(100-maxStrangers))
+	require.Positive(t, ends[http2.ErrCodeInternal], "told that it took too long: %v", ends)
 }
 
 // Many small headers take far more memory than bytes.

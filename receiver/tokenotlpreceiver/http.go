@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
@@ -30,6 +31,9 @@ type httpHandler struct {
 	ingest *ingest
 	tokens *tokenTable
 	bodies *body.Reader
+	// strangers are the answers over HTTP/2 that wait for a client without a token
+	// to read them.
+	strangers atomic.Int32
 }
 
 // exchange is one HTTP request and its answer.
@@ -47,7 +51,7 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := exchange{httpHandler: h, visit: h.ingest.visit(unknown, signalOf(r.URL.Path), overHTTP), w: w, r: r, contentType: mediaType(r)}
 	source := h.tokens.authenticate(r.Header["Authorization"])
 	if source == nil {
-		x.refuse(wireerr.New(wireerr.Unauthorized, "Unauthorized"))
+		x.refuseStranger()
 		return
 	}
 	conn := conns.FromContext(r.Context())
@@ -220,6 +224,39 @@ func (x *exchange) refuse(refusal *wireerr.Error) {
 	}
 	refusal.WriteHTTP(x.w, x.contentType)
 }
+
+const (
+	// maxStrangers bounds httpHandler.strangers: each holds its headers. Beyond it,
+	// the answer has no body, for which alone a client can make a server wait.
+	maxStrangers = 64
+	// strangerTimeout bounds how long each waits.
+	strangerTimeout = time.Second
+)
+
+// refuseStranger refuses a request without a valid token.
+func (x *exchange) refuseStranger() {
+	refusal := wireerr.New(wireerr.Unauthorized, "Unauthorized")
+	if x.r.ProtoMajor == 1 {
+		x.refuse(refusal)
+		return
+	}
+	defer x.strangers.Add(-1)
+	if x.strangers.Add(1) > maxStrangers {
+		x.w = bodiless{x.w}
+		x.refuse(refusal)
+		return
+	}
+	control := http.NewResponseController(x.w)
+	_ = control.SetWriteDeadline(time.Now().Add(strangerTimeout))
+	x.refuse(refusal)
+	_ = control.Flush() // here, where it is counted
+}
+
+// bodiless writes no body.
+type bodiless struct{ http.ResponseWriter }
+
+// Write implements http.ResponseWriter.
+func (bodiless) Write(b []byte) (int, error) { return len(b), nil }
 
 func (x *exchange) answer(status int, contentType string, content []byte) {
 	x.w.Header().Set("Content-Type", contentType)
