@@ -25,10 +25,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/configgrpc"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
@@ -339,6 +342,48 @@ func TestSlowBodyIsToBeSentAgain(t *testing.T) {
 		require.JSONEq(t, `{"code":14,"message":"the request took too long to arrive"}`, got.body)
 	}
 	require.Equal(t, int64(6), h.rejected("slow"))
+}
+
+// slow takes its time.
+type slow struct{ time.Duration }
+
+func (slow) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+func (s slow) ConsumeLogs(context.Context, plog.Logs) error {
+	<-time.After(s.Duration)
+	return nil
+}
+
+// What was taken must be said to have been taken, however late.
+func TestSlowPipelineIsAnswered(t *testing.T) {
+	const timeout = 400 * time.Millisecond
+	certs := newCertificates(t)
+	for _, secure := range []*tls.Config{nil, certs.client} {
+		h := start(t, options{next: &consumers{logs: slow{timeout * 3 / 2}}, config: func(cfg *Config) {
+			cfg.Protocols.GRPC = configoptional.None[configgrpc.ServerConfig]()
+			cfg.Protocols.HTTP.Get().WriteTimeout = timeout
+			if secure != nil {
+				cfg.Protocols.HTTP.Get().TLS = certs.server(false)
+			}
+		}})
+		for name, newSender := range sendersOver(t, h, secure) {
+			if name != "grpc" {
+				s := newSender()
+				require.NoError(t, s.send(shopToken), name)
+				s.close()
+			}
+		}
+	}
+}
+
+// A refusal does not wait for a body that does not come.
+func TestUnreadBodyHoldsTheAnswerForAWhile(t *testing.T) {
+	h := start(t, options{})
+	conn := h.dialHTTP(t)
+	require.NoError(t, conn.SetDeadline(time.Now().Add(unreadTimeout+10*time.Second)))
+	got, err := rawHTTP(t, conn, "POST /nowhere HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "+shopToken+"\r\nContent-Length: 1000\r\n\r\n")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNotFound, got.status)
 }
 
 func TestSlowHeadersEndTheConnection(t *testing.T) {

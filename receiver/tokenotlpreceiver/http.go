@@ -31,6 +31,8 @@ type httpHandler struct {
 	ingest *ingest
 	tokens *tokenTable
 	bodies *body.Reader
+	// writeTimeout is that of the configuration.
+	writeTimeout time.Duration
 	// strangers are the answers over HTTP/2 that wait for a client without a token
 	// to read them.
 	strangers atomic.Int32
@@ -40,15 +42,18 @@ type httpHandler struct {
 type exchange struct {
 	*httpHandler
 	visit
-	w           http.ResponseWriter
-	r           *http.Request
-	contentType string // media type of the request, parameters cut off
+	w http.ResponseWriter
+	r *http.Request
+	// writeTimeout bounds how long the client may take to read the answer; zero is
+	// no bound.
+	writeTimeout time.Duration
+	contentType  string // media type of the request, parameters cut off
 }
 
 // ServeHTTP implements http.Handler. Nothing is told, and none of the body read,
 // before the token is known to be right.
 func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := exchange{httpHandler: h, visit: h.ingest.visit(unknown, signalOf(r.URL.Path), overHTTP), w: w, r: r, contentType: mediaType(r)}
+	x := exchange{httpHandler: h, visit: h.ingest.visit(unknown, signalOf(r.URL.Path), overHTTP), w: w, r: r, writeTimeout: h.writeTimeout, contentType: mediaType(r)}
 	source := h.tokens.authenticate(r.Header["Authorization"])
 	if source == nil {
 		x.refuseStranger()
@@ -61,6 +66,9 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !x.holdHeaders(conn) {
 		x.refuse(wireerr.From(body.ErrBusy))
 		return
+	}
+	if r.ProtoMajor > 1 && x.writeTimeout > 0 { // a stream that is late is closed, before its answer
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	}
 	switch {
 	case x.signal == none:
@@ -219,9 +227,10 @@ func (x *exchange) request(b *body.Body, e encoding) request {
 
 func (x *exchange) refuse(refusal *wireerr.Error) {
 	x.refused(x.r.Context(), refusal.Reason)
-	if x.r.ProtoMajor == 1 && refusal.Reason != wireerr.Slow && refusal.Reason != wireerr.Unauthorized {
+	if x.r.ProtoMajor == 1 && refusal.Reason != wireerr.Slow {
 		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(unreadTimeout))
 	}
+	x.extend()
 	refusal.WriteHTTP(x.w, x.contentType)
 }
 
@@ -246,10 +255,9 @@ func (x *exchange) refuseStranger() {
 		x.refuse(refusal)
 		return
 	}
-	control := http.NewResponseController(x.w)
-	_ = control.SetWriteDeadline(time.Now().Add(strangerTimeout))
+	x.writeTimeout = strangerTimeout
 	x.refuse(refusal)
-	_ = control.Flush() // here, where it is counted
+	_ = http.NewResponseController(x.w).Flush() // here, where it is counted
 }
 
 // bodiless writes no body.
@@ -258,7 +266,17 @@ type bodiless struct{ http.ResponseWriter }
 // Write implements http.ResponseWriter.
 func (bodiless) Write(b []byte) (int, error) { return len(b), nil }
 
+// extend has writeTimeout begin with the answer. net/http has it begin with the
+// request, and cuts off the answer of a pipeline that took longer: the client
+// would send again what was taken.
+func (x *exchange) extend() {
+	if x.writeTimeout > 0 {
+		_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(x.writeTimeout))
+	}
+}
+
 func (x *exchange) answer(status int, contentType string, content []byte) {
+	x.extend()
 	x.w.Header().Set("Content-Type", contentType)
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(content) // the client is gone, then

@@ -194,7 +194,7 @@ func (r *tokenReceiver) startHTTP(ctx context.Context, host component.Host) erro
 	// knows one limit for a body compressed and not.
 	cfg.CompressionAlgorithms = []string{}
 	cfg.CORS = withHeadersOfClients(cfg.CORS)
-	handler := &httpHandler{ingest: r.ingest, tokens: r.tokens, bodies: r.bodies}
+	handler := &httpHandler{ingest: r.ingest, tokens: r.tokens, bodies: r.bodies, writeTimeout: cfg.WriteTimeout}
 	server, err := cfg.ToServer(ctx, host.GetExtensions(), r.set.TelemetrySettings, handler)
 	if err != nil {
 		return err
