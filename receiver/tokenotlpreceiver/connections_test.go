@@ -32,6 +32,9 @@ import (
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
@@ -254,6 +257,23 @@ func TestMutualTLS(t *testing.T) {
 	}
 }
 
+func TestFailedHandshakesAreNoErrors(t *testing.T) {
+	certs := newCertificates(t)
+	h := start(t, options{config: func(cfg *Config) { cfg.Protocols.HTTP.Get().TLS = certs.server(false) }})
+	_, err := rawHTTP(t, h.dialHTTP(t), "GET / HTTP/1.1\r\n\r\n")
+	require.NoError(t, err) // net/http says in plain text that it wants TLS
+	lines := func() []observer.LoggedEntry { return h.logs.FilterMessageSnippet("TLS handshake").All() }
+	require.Eventually(t, func() bool { return len(lines()) == 1 }, 10*time.Second, time.Millisecond)
+	require.Equal(t, zapcore.DebugLevel, lines()[0].Level)
+}
+
+func TestPanicsAreErrors(t *testing.T) {
+	core, logs := observer.New(zapcore.DebugLevel)
+	newServerLog(zap.New(core)).Print("http: panic serving localhost: oh")
+	require.Equal(t, zapcore.ErrorLevel, logs.All()[0].Level)
+	require.Equal(t, "http: panic serving localhost: oh", logs.All()[0].Message)
+}
+
 func TestLargeBodyOverHTTP2(t *testing.T) {
 	certs := newCertificates(t)
 	h := start(t, options{config: func(cfg *Config) { cfg.Protocols.HTTP.Get().TLS = certs.server(false) }})
@@ -289,6 +309,7 @@ func TestCORS(t *testing.T) {
 				}})
 				require.Equal(t, status, got.status)
 				require.Equal(t, "https://shop.example.com", got.headers.Get("Access-Control-Allow-Origin"), "the script must see the answer")
+				require.Equal(t, "Retry-After", got.headers.Get("Access-Control-Expose-Headers"))
 			}
 			other := h.http(call{method: http.MethodOptions, path: "/v1/traces", headers: map[string]string{
 				"Origin": "https://example.net", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization",
