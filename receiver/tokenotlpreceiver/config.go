@@ -96,6 +96,11 @@ const (
 	defaultPingInterval = 30 * time.Second
 	defaultPingTimeout  = 10 * time.Second
 
+	// A gRPC client that answers pings can leave its answers behind for as long as
+	// its connection lasts. Others connect again at no cost: their calls end first.
+	defaultMaxConnectionAge      = 10 * time.Minute
+	defaultMaxConnectionAgeGrace = 2 * time.Minute
+
 	// An idle connection holds some 20 KiB with HTTP, 32 KiB with TLS and 52 KiB with
 	// gRPC.
 	defaultMaxConnections = 1000
@@ -108,6 +113,7 @@ func createDefaultConfig() component.Config {
 	grpc.Keepalive = configoptional.Some(configgrpc.NewDefaultKeepaliveServerConfig())
 	pings := configgrpc.NewDefaultKeepaliveServerParameters()
 	pings.Time, pings.Timeout = defaultPingInterval, defaultPingTimeout
+	pings.MaxConnectionAge, pings.MaxConnectionAgeGrace = defaultMaxConnectionAge, defaultMaxConnectionAgeGrace
 	grpc.Keepalive.Get().ServerParameters = configoptional.Some(pings)
 
 	http := confighttp.NewDefaultServerConfig()

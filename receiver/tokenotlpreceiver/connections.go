@@ -1,9 +1,11 @@
 package tokenotlpreceiver
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -12,6 +14,8 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/conns"
 )
@@ -72,6 +76,22 @@ func listenHTTP(ctx context.Context, cfg *confighttp.ServerConfig, table *conns.
 		l = tls.NewListener(l, config)
 	}
 	return l, nil
+}
+
+// newServerLog returns what net/http logs to. Almost all of that are faults of
+// clients, of which whoever can connect makes as many as they like.
+func newServerLog(logger *zap.Logger) *log.Logger { return log.New(serverLog{logger}, "", 0) }
+
+type serverLog struct{ logger *zap.Logger }
+
+// Write implements io.Writer.
+func (l serverLog) Write(line []byte) (int, error) {
+	level := zapcore.DebugLevel
+	if bytes.HasPrefix(line, []byte("http: panic")) || bytes.HasPrefix(line, []byte("http2: panic")) {
+		level = zapcore.ErrorLevel
+	}
+	l.logger.Log(level, string(bytes.TrimRight(line, "\n")))
+	return len(line), nil
 }
 
 // connectionCounts counts the connections of a server.

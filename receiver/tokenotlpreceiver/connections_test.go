@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -24,10 +25,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/configgrpc"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -248,6 +257,23 @@ func TestMutualTLS(t *testing.T) {
 	}
 }
 
+func TestFailedHandshakesAreNoErrors(t *testing.T) {
+	certs := newCertificates(t)
+	h := start(t, options{config: func(cfg *Config) { cfg.Protocols.HTTP.Get().TLS = certs.server(false) }})
+	_, err := rawHTTP(t, h.dialHTTP(t), "GET / HTTP/1.1\r\n\r\n")
+	require.NoError(t, err) // net/http says in plain text that it wants TLS
+	lines := func() []observer.LoggedEntry { return h.logs.FilterMessageSnippet("TLS handshake").All() }
+	require.Eventually(t, func() bool { return len(lines()) == 1 }, 10*time.Second, time.Millisecond)
+	require.Equal(t, zapcore.DebugLevel, lines()[0].Level)
+}
+
+func TestPanicsAreErrors(t *testing.T) {
+	core, logs := observer.New(zapcore.DebugLevel)
+	newServerLog(zap.New(core)).Print("http: panic serving localhost: oh")
+	require.Equal(t, zapcore.ErrorLevel, logs.All()[0].Level)
+	require.Equal(t, "http: panic serving localhost: oh", logs.All()[0].Message)
+}
+
 func TestLargeBodyOverHTTP2(t *testing.T) {
 	certs := newCertificates(t)
 	h := start(t, options{config: func(cfg *Config) { cfg.Protocols.HTTP.Get().TLS = certs.server(false) }})
@@ -283,6 +309,7 @@ func TestCORS(t *testing.T) {
 				}})
 				require.Equal(t, status, got.status)
 				require.Equal(t, "https://shop.example.com", got.headers.Get("Access-Control-Allow-Origin"), "the script must see the answer")
+				require.Equal(t, "Retry-After", got.headers.Get("Access-Control-Expose-Headers"))
 			}
 			other := h.http(call{method: http.MethodOptions, path: "/v1/traces", headers: map[string]string{
 				"Origin": "https://example.net", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization",
@@ -338,6 +365,48 @@ func TestSlowBodyIsToBeSentAgain(t *testing.T) {
 	require.Equal(t, int64(6), h.rejected("slow"))
 }
 
+// slow takes its time.
+type slow struct{ time.Duration }
+
+func (slow) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+func (s slow) ConsumeLogs(context.Context, plog.Logs) error {
+	<-time.After(s.Duration)
+	return nil
+}
+
+// What was taken must be said to have been taken, however late.
+func TestSlowPipelineIsAnswered(t *testing.T) {
+	const timeout = 400 * time.Millisecond
+	certs := newCertificates(t)
+	for _, secure := range []*tls.Config{nil, certs.client} {
+		h := start(t, options{next: &consumers{logs: slow{timeout * 3 / 2}}, config: func(cfg *Config) {
+			cfg.Protocols.GRPC = configoptional.None[configgrpc.ServerConfig]()
+			cfg.Protocols.HTTP.Get().WriteTimeout = timeout
+			if secure != nil {
+				cfg.Protocols.HTTP.Get().TLS = certs.server(false)
+			}
+		}})
+		for name, newSender := range sendersOver(t, h, secure) {
+			if name != "grpc" {
+				s := newSender()
+				require.NoError(t, s.send(shopToken), name)
+				s.close()
+			}
+		}
+	}
+}
+
+// A refusal does not wait for a body that does not come.
+func TestUnreadBodyHoldsTheAnswerForAWhile(t *testing.T) {
+	h := start(t, options{})
+	conn := h.dialHTTP(t)
+	require.NoError(t, conn.SetDeadline(time.Now().Add(unreadTimeout+10*time.Second)))
+	got, err := rawHTTP(t, conn, "POST /nowhere HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "+shopToken+"\r\nContent-Length: 1000\r\n\r\n")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNotFound, got.status)
+}
+
 func TestSlowHeadersEndTheConnection(t *testing.T) {
 	h := start(t, options{config: func(cfg *Config) { cfg.Protocols.HTTP.Get().ReadHeaderTimeout = 50 * time.Millisecond }})
 	_, err := rawHTTP(t, h.dialHTTP(t), "POST / HTTP/1.1\r\nHost: a\r\nX-Slow: ")
@@ -358,12 +427,15 @@ func TestBodyWithoutATokenIsNotAskedFor(t *testing.T) {
 func TestUnansweredBytesAreBounded(t *testing.T) {
 	const good = "POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + shopToken + "\r\nContent-Length: 2\r\n\r\n{}"
 	header := "POST / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 60<<10)
-	for name, before := range map[string]string{"without a token": "", "after a good request": good} {
+	for name, before := range map[string]string{"without a token": "", "after a good request": good, "together with a good request": good} {
 		t.Run(name, func(t *testing.T) {
 			h := start(t, options{})
 			for range maxUnanswered/len(header) + 20 {
 				conn := h.dialHTTP(t)
-				if before != "" {
+				if name == "together with a good request" {
+					_, err := conn.Write([]byte(before))
+					require.NoError(t, err)
+				} else if before != "" {
 					got, err := rawHTTP(t, conn, before)
 					require.NoError(t, err)
 					require.Equal(t, http.StatusAccepted, got.status)
@@ -377,6 +449,112 @@ func TestUnansweredBytesAreBounded(t *testing.T) {
 			require.Equal(t, http.StatusAccepted, h.post("/", "", []byte(`{}`)).status)
 		})
 	}
+}
+
+// What a refusal leaves of a body comes before the answer, and is no header of a
+// next request.
+func TestBodiesOfRefusedRequestsAreNotUnanswered(t *testing.T) {
+	h := start(t, options{config: func(cfg *Config) { cfg.Sources[0].RateLimit = 1000 }})
+	h.receiver.sources[0].bucket.charge(testTime, 1<<20)
+	body := strings.Repeat("x", 250<<10)
+	head := fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", shopToken, len(body)+1)
+	senders := make([]net.Conn, 3*maxUnanswered/len(body))
+	for i := range senders {
+		senders[i] = h.dialHTTP(t)
+		_, err := senders[i].Write([]byte(head + body))
+		require.NoError(t, err)
+	}
+	for _, conn := range senders {
+		for range 2 { // and the connection goes on
+			got, err := rawHTTP(t, conn, "x")
+			require.NoError(t, err)
+			require.Equal(t, http.StatusTooManyRequests, got.status)
+			_, err = conn.Write([]byte(head + body))
+			require.NoError(t, err)
+		}
+	}
+	require.Zero(t, h.counted("otelcol_token_otlp_closed_connections", "transport", "http", "reason", "flooding"))
+}
+
+// A client that lets no stream send anything holds no more than a few requests
+// without a token, and not for long.
+func TestStrangersCannotHoldTheirAnswers(t *testing.T) {
+	certs := newCertificates(t)
+	h := start(t, options{untraced: true, config: func(cfg *Config) { cfg.Protocols.HTTP.Get().TLS = certs.server(false) }})
+	secure := certs.client.Clone()
+	secure.NextProtos = []string{"h2"}
+	ends := make(map[http2.ErrCode]int) // of streams; no error where it was answered without a body
+	for range 2 {
+		conn, err := tls.Dial("tcp", h.receiver.httpAddr.String(), secure)
+		require.NoError(t, err)
+		defer conn.Close()
+		require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+		var out, fields bytes.Buffer
+		out.WriteString(http2.ClientPreface)
+		framer := http2.NewFramer(&out, conn)
+		require.NoError(t, framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}))
+		enc := hpack.NewEncoder(&fields)
+		const streams = 100
+		for i := range streams {
+			fields.Reset()
+			for _, field := range [][2]string{{":method", "POST"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}} {
+				require.NoError(t, enc.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}))
+			}
+			require.NoError(t, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: fields.Bytes(), EndHeaders: true, EndStream: true}))
+		}
+		_, err = conn.Write(out.Bytes())
+		require.NoError(t, err)
+		for ended := 0; ended < streams; {
+			frame, err := framer.ReadFrame()
+			require.NoError(t, err)
+			switch f := frame.(type) {
+			case *http2.HeadersFrame:
+				if f.StreamEnded() {
+					ended++
+					ends[http2.ErrCodeNo]++
+				}
+			case *http2.RSTStreamFrame:
+				ended++
+				ends[f.ErrCode]++
+			}
+		}
+	}
+	require.GreaterOrEqual(t, ends[http2.ErrCodeNo], 2*(100-maxStrangers))
+	require.Positive(t, ends[http2.ErrCodeInternal], "told that it took too long: %v", ends)
+}
+
+// Many small headers take far more memory than bytes.
+func TestHeadersAreHeldInTheBudget(t *testing.T) {
+	var head strings.Builder
+	head.WriteString("POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + shopToken + "\r\nContent-Length: 100\r\n")
+	for i := 0; head.Len() < 63<<10; i++ {
+		fmt.Fprintf(&head, "A%d:\r\n", i)
+	}
+	head.WriteString("\r\n")
+	const cost = 1 << 20
+	h := start(t, options{})
+	used := h.receiver.bodies.Budget.Used
+	senders := make([]net.Conn, 5)
+	for i := range senders {
+		senders[i] = h.dialHTTP(t)
+		_, err := senders[i].Write([]byte(head.String()))
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { return used() > int64(len(senders))*cost }, 10*time.Second, time.Millisecond)
+	got, err := rawHTTP(t, senders[0], "{}"+strings.Repeat(" ", 98))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusAccepted, got.status)
+	for _, conn := range senders[1:] {
+		require.NoError(t, conn.Close())
+	}
+	require.Eventually(t, func() bool { return used() == 0 }, 10*time.Second, time.Millisecond, "given back, answered or not")
+
+	require.True(t, h.receiver.bodies.Budget.Reserve(h.cfg.MaxInFlightMiB*mib-cost))
+	defer h.receiver.bodies.Budget.Release(h.cfg.MaxInFlightMiB*mib - cost)
+	got, err = rawHTTP(t, h.dialHTTP(t), head.String()+strings.Repeat(" ", 100))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, got.status)
+	require.Equal(t, "1", got.headers.Get("Retry-After"))
 }
 
 // A body is bounded by its own limits, and is not taken for headers.

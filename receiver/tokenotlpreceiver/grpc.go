@@ -20,6 +20,10 @@ var services = [signals]string{
 	metrics: "opentelemetry.proto.collector.metrics.v1.MetricsService",
 }
 
+// maxGRPCHeaders bounds the headers of a call, as HTTP/2 counts them: 32 bytes more
+// for each. They are held until the client has let the answer through.
+const maxGRPCHeaders = 16 << 10
+
 // grpcServer answers OTLP/gRPC. It is safe for concurrent use.
 type grpcServer struct {
 	ingest *ingest
@@ -39,7 +43,7 @@ func (g *grpcServer) options() []grpc.ServerOption {
 		grpc.UnknownServiceHandler(g.unknownMethod),
 		grpc.StatsHandler(conns.Tagger{Table: g.table}),
 		grpc.ForceServerCodecV2(encodedCodec{}),
-		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.MaxHeaderListSize(maxGRPCHeaders),
 		grpc.ConnectionTimeout(defaultReadHeaderTimeout),
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connWindow),

@@ -1,10 +1,13 @@
 package tokenotlpreceiver
 
 import (
+	"context"
 	"encoding/json"
 	"mime"
 	"net/http"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/body"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/conns"
@@ -18,39 +21,55 @@ const eventsPath = "/"
 // sends, many times over.
 const maxHeaderBytes = 64 << 10
 
+// unreadTimeout bounds how long net/http waits for the rest of a body after a
+// refusal, up to 256 KiB, before it answers. Then it answers all the same.
+const unreadTimeout = 5 * time.Second
+
 // httpHandler answers OTLP/HTTP and JSON log events. It is safe for concurrent
 // use.
 type httpHandler struct {
 	ingest *ingest
 	tokens *tokenTable
 	bodies *body.Reader
+	// writeTimeout is that of the configuration.
+	writeTimeout time.Duration
+	// strangers are the answers over HTTP/2 that wait for a client without a token
+	// to read them.
+	strangers atomic.Int32
 }
 
 // exchange is one HTTP request and its answer.
 type exchange struct {
 	*httpHandler
 	visit
-	w           http.ResponseWriter
-	r           *http.Request
-	contentType string // media type of the request, parameters cut off
+	w http.ResponseWriter
+	r *http.Request
+	// writeTimeout bounds how long the client may take to read the answer; zero is
+	// no bound.
+	writeTimeout time.Duration
+	contentType  string // media type of the request, parameters cut off
 }
 
 // ServeHTTP implements http.Handler. Nothing is told, and none of the body read,
 // before the token is known to be right.
 func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := exchange{httpHandler: h, visit: h.ingest.visit(unknown, signalOf(r.URL.Path), overHTTP), w: w, r: r, contentType: mediaType(r)}
+	x := exchange{httpHandler: h, visit: h.ingest.visit(unknown, signalOf(r.URL.Path), overHTTP), w: w, r: r, writeTimeout: h.writeTimeout, contentType: mediaType(r)}
 	source := h.tokens.authenticate(r.Header["Authorization"])
 	if source == nil {
-		x.refuse(wireerr.New(wireerr.Unauthorized, "Unauthorized"))
+		x.refuseStranger()
 		return
 	}
 	conn := conns.FromContext(r.Context())
 	conn.Begin()
-	if r.ProtoMajor == 1 { // else others may be under way
-		defer conn.End()
-	}
 	x.source = source
 	defer x.answered(r.Context())
+	if !x.holdHeaders(conn) {
+		x.refuse(wireerr.From(body.ErrBusy))
+		return
+	}
+	if r.ProtoMajor > 1 && x.writeTimeout > 0 { // a stream that is late is closed, before its answer
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	}
 	switch {
 	case x.signal == none:
 		x.refuse(wireerr.New(wireerr.NotFound, "no such path: OTLP is taken at /v1/traces, /v1/logs and /v1/metrics, JSON log events at /"))
@@ -77,6 +96,45 @@ func signalOf(path string) signal {
 	default:
 		return none
 	}
+}
+
+// freeHeaders is what headers may take beside the budget, where a connection has
+// one request at a time: more than those of ordinary clients.
+const freeHeaders = 8 << 10
+
+// holdHeaders takes the memory of the headers from the budget and reports whether
+// there was enough. With HTTP/1 it is held until net/http is done with the
+// request, which is after the handler.
+func (x *exchange) holdHeaders(conn *conns.Conn) bool {
+	n := headerCost(x.r.Header)
+	if x.r.ProtoMajor == 1 && n <= freeHeaders {
+		return true
+	}
+	if !x.bodies.Budget.Reserve(n) {
+		return false
+	}
+	release := func() { x.bodies.Budget.Release(n) }
+	if x.r.ProtoMajor == 1 && conn != nil {
+		conn.AtEnd(release)
+	} else {
+		context.AfterFunc(x.r.Context(), release) // when its stream has ended
+	}
+	return true
+}
+
+// headerCost estimates the memory of headers: the texts, the slot of each name in
+// the map, which may be half empty, and twice what is a slice of values, for
+// include_metadata makes a copy of those.
+func headerCost(h http.Header) int64 {
+	const perName, perValue = 160, 32
+	n := 0
+	for name, values := range h {
+		n += perName + len(name)
+		for _, value := range values {
+			n += perValue + len(value)
+		}
+	}
+	return int64(n)
 }
 
 // mediaType returns the Content-Type without its parameters, empty where there
@@ -169,10 +227,56 @@ func (x *exchange) request(b *body.Body, e encoding) request {
 
 func (x *exchange) refuse(refusal *wireerr.Error) {
 	x.refused(x.r.Context(), refusal.Reason)
+	if x.r.ProtoMajor == 1 && refusal.Reason != wireerr.Slow {
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(unreadTimeout))
+	}
+	x.extend()
 	refusal.WriteHTTP(x.w, x.contentType)
 }
 
+const (
+	// maxStrangers bounds httpHandler.strangers: each holds its headers. Beyond it,
+	// the answer has no body, for which alone a client can make a server wait.
+	maxStrangers = 64
+	// strangerTimeout bounds how long each waits.
+	strangerTimeout = time.Second
+)
+
+// refuseStranger refuses a request without a valid token.
+func (x *exchange) refuseStranger() {
+	refusal := wireerr.New(wireerr.Unauthorized, "Unauthorized")
+	if x.r.ProtoMajor == 1 {
+		x.refuse(refusal)
+		return
+	}
+	defer x.strangers.Add(-1)
+	if x.strangers.Add(1) > maxStrangers {
+		x.w = bodiless{x.w}
+		x.refuse(refusal)
+		return
+	}
+	x.writeTimeout = strangerTimeout
+	x.refuse(refusal)
+	_ = http.NewResponseController(x.w).Flush() // here, where it is counted
+}
+
+// bodiless writes no body.
+type bodiless struct{ http.ResponseWriter }
+
+// Write implements http.ResponseWriter.
+func (bodiless) Write(b []byte) (int, error) { return len(b), nil }
+
+// extend has writeTimeout begin with the answer. net/http has it begin with the
+// request, and cuts off the answer of a pipeline that took longer: the client
+// would send again what was taken.
+func (x *exchange) extend() {
+	if x.writeTimeout > 0 {
+		_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(x.writeTimeout))
+	}
+}
+
 func (x *exchange) answer(status int, contentType string, content []byte) {
+	x.extend()
 	x.w.Header().Set("Content-Type", contentType)
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(content) // the client is gone, then

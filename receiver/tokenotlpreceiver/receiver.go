@@ -194,7 +194,7 @@ func (r *tokenReceiver) startHTTP(ctx context.Context, host component.Host) erro
 	// knows one limit for a body compressed and not.
 	cfg.CompressionAlgorithms = []string{}
 	cfg.CORS = withHeadersOfClients(cfg.CORS)
-	handler := &httpHandler{ingest: r.ingest, tokens: r.tokens, bodies: r.bodies}
+	handler := &httpHandler{ingest: r.ingest, tokens: r.tokens, bodies: r.bodies, writeTimeout: cfg.WriteTimeout}
 	server, err := cfg.ToServer(ctx, host.GetExtensions(), r.set.TelemetrySettings, handler)
 	if err != nil {
 		return err
@@ -202,7 +202,9 @@ func (r *tokenReceiver) startHTTP(ctx context.Context, host component.Host) erro
 	server.MaxHeaderBytes = maxHeaderBytes
 	server.DisableGeneralOptionsHandler = true // it would answer OPTIONS * to anyone
 	server.HTTP2 = http2Limits
+	server.ErrorLog = newServerLog(r.set.Logger)
 	server.ConnContext = conns.NewContext
+	server.ConnState = conns.State(server.ConnState)
 	listener, err := listenHTTP(ctx, &cfg, r.newTable(overHTTP))
 	if err != nil {
 		return err

@@ -15,6 +15,12 @@ import (
 // watched: notifications miss network file systems and mounts that are swapped.
 const pollInterval = 5 * time.Second
 
+// maxChanges is how many polls in a row may find a file changed before that is a
+// fault: it is never taken as long as it goes on.
+const maxChanges = 3
+
+var errUnstable = errors.New("changes all the time: two reads in a row must find the same")
+
 // tokenFiles keeps a tokenTable in step with the files of the sources. It belongs
 // to the goroutine that calls load, and after that to the one that calls poll.
 type tokenFiles struct {
@@ -40,6 +46,7 @@ type tokenFile struct {
 	last    reading
 	pending []fileToken // are to replace tokens, nil if nothing is
 	fault   string      // why what it holds is not in force, empty if it is
+	changes int         // how many polls in a row found another content than the one before
 }
 
 // reading is what came of reading a file: two that are equal saw the same.
@@ -102,6 +109,10 @@ func (t *tokenFiles) poll(ctx context.Context) {
 			// It may be half written. Nothing is made of it before the next poll
 			// reads the same.
 			f.pending = nil
+			if f.changes++; f.changes >= maxChanges {
+				refuse(f, errUnstable)
+			}
+			continue
 		case err != nil:
 			refuse(f, err)
 		case f.pending != nil:
@@ -110,6 +121,7 @@ func (t *tokenFiles) poll(ctx context.Context) {
 			f.fault = ""
 			t.logger.Info("Token file is again as it was", t.fields(f)...)
 		}
+		f.changes = 0
 	}
 	if changed {
 		t.replace(t.merge(refuse), func(f *tokenFile) {

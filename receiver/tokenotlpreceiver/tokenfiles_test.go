@@ -222,6 +222,29 @@ func TestHalfWrittenTokenFileIsNotTaken(t *testing.T) {
 	}
 }
 
+func TestTokenFileThatKeepsChangingIsReported(t *testing.T) {
+	g := startRig(t)
+	r := g.receiver
+	files := newTokenFiles(g.cfg, r.sources, r.tokens, r.telemetry, r.set.Logger, r.report) // polled here
+	require.NoError(t, files.load())
+	for i := range maxChanges + 2 {
+		require.Equal(t, i >= maxChanges, len(g.warnings()) == 1, "once")
+		g.write(g.shop, fmt.Sprintf("shop-token-%d\n", i))
+		files.poll(t.Context())
+	}
+	require.Equal(t, []string{"shop: " + errUnstable.Error()}, g.warnings())
+	require.Equal(t, int64(3), g.reloads("shop", "failed"))
+	event, _ := g.host.status()
+	require.Equal(t, componentstatus.StatusRecoverableError, event.Status())
+	g.is("shop-token-a", "shop")
+
+	files.poll(t.Context())
+	g.is(fmt.Sprintf("shop-token-%d", maxChanges+1), "shop")
+	event, _ = g.host.status()
+	require.Equal(t, componentstatus.StatusOK, event.Status())
+	require.Len(t, g.warnings(), 1)
+}
+
 func TestRequestOfARemovedTokenFinishes(t *testing.T) {
 	next := &blocking{entered: make(chan struct{}), release: make(chan struct{})}
 	path := filepath.Join(t.TempDir(), "shop")

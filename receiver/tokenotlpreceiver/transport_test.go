@@ -3,9 +3,12 @@ package tokenotlpreceiver
 import (
 	"bytes"
 	"net"
+	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
@@ -13,6 +16,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 )
 
 // rawConn is a gRPC client that sends frames of its own making.
@@ -146,4 +150,46 @@ func TestRefusedCallsLeaveNothingBehind(t *testing.T) {
 	grown := inUse() - before
 	t.Logf("%d bytes a call", grown/n)
 	require.Less(t, grown, int64(n*50))
+}
+
+// A client that reads all, but lets no stream send its answer, holds its calls
+// until its connection is closed for its age.
+func TestAnswersThatAreLeftBehindEndWithTheConnection(t *testing.T) {
+	h := start(t, options{config: func(cfg *Config) {
+		server := cfg.Protocols.GRPC.Get().Keepalive.Get().ServerParameters.Get()
+		require.Equal(t, defaultMaxConnectionAge, server.MaxConnectionAge)
+		require.Equal(t, defaultMaxConnectionAgeGrace, server.MaxConnectionAgeGrace)
+		server.MaxConnectionAge, server.MaxConnectionAgeGrace = 50*time.Millisecond, 50*time.Millisecond
+	}})
+	c := h.raw(t)
+	require.NoError(t, c.conn.SetDeadline(time.Now().Add(20*time.Second)))
+	require.NoError(t, c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}))
+	c.data(c.call(exportMethod(traces), false, shopAuthorization...), true, framed(0, nil))
+	answered := false
+	for {
+		frame, err := c.framer.ReadFrame()
+		if err != nil {
+			require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+			break
+		}
+		switch f := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			require.False(t, f.StreamEnded())
+			answered = true
+		case *http2.PingFrame:
+			if !f.IsAck() {
+				require.NoError(t, c.framer.WritePing(true, f.Data))
+			}
+		}
+	}
+	require.True(t, answered)
+}
+
+func TestLargeHeadersOfACallAreRefused(t *testing.T) {
+	h := start(t, options{})
+	ctx := metadata.AppendToOutgoingContext(h.withToken(shopToken), "x-large", strings.Repeat("x", maxGRPCHeaders))
+	_, err := h.send(ctx, exportMethod(traces), protoOf(t, requestOf(traces)))
+	require.Error(t, err)
+	_, err = h.send(h.withToken(shopToken), exportMethod(traces), protoOf(t, requestOf(traces)))
+	require.NoError(t, err)
 }

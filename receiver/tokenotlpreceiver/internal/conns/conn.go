@@ -2,7 +2,9 @@ package conns
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +17,7 @@ type Conn struct {
 	table *Table
 	addr  net.Addr
 	busy  atomic.Bool // between Begin and End: what is read is not counted
+	atEnd func()      // of the goroutine that serves HTTP/1; nil if there is none
 
 	// The table's mutex guards these.
 	gone       bool
@@ -83,6 +86,43 @@ func (c *Conn) End() {
 	}
 }
 
+// AtEnd has f called when the request of HTTP/1 that is being served has ended, or
+// its connection. State must be in use.
+func (c *Conn) AtEnd(f func()) {
+	c.release()
+	c.atEnd = f
+}
+
+func (c *Conn) release() {
+	if c.atEnd != nil {
+		c.atEnd()
+		c.atEnd = nil
+	}
+}
+
+// State is for http.Server.ConnState; before, if any, is called as well. It calls
+// End with HTTP/1. A handler cannot: what it leaves of a body the server reads
+// when the handler has returned, and answers only then.
+func State(before func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
+	return func(c net.Conn, state http.ConnState) {
+		if before != nil {
+			before(c, state)
+		}
+		if state != http.StateIdle && state != http.StateClosed {
+			return
+		}
+		if secure, ok := c.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == "h2" {
+			return
+		}
+		if own := own(c); own != nil {
+			own.release()
+			if state == http.StateIdle {
+				own.End()
+			}
+		}
+	}
+}
+
 // ownAddr returns an address that no other connection has: find goes by its
 // identity. Its type stays the same, as others look at that.
 func ownAddr(c net.Conn) net.Addr {
@@ -104,13 +144,19 @@ type contextKey struct{}
 
 // NewContext is for http.Server.ConnContext.
 func NewContext(ctx context.Context, c net.Conn) context.Context {
-	if inner, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
-		c = inner.NetConn()
-	}
-	if own, ok := c.(*Conn); ok {
+	if own := own(c); own != nil {
 		return context.WithValue(ctx, contextKey{}, own)
 	}
 	return ctx
+}
+
+// own returns the connection of a table that c is, or is TLS over, or nil.
+func own(c net.Conn) *Conn {
+	if inner, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
+		c = inner.NetConn()
+	}
+	own, _ := c.(*Conn)
+	return own
 }
 
 // FromContext returns the connection that a request came over, or nil.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -282,6 +283,31 @@ func TestOtherConnectionsAreLeftAlone(t *testing.T) {
 	a, b := ownAddr(pipe), ownAddr(pipe)
 	require.NotSame(t, a, b)
 	require.Equal(t, "pipe", a.String())
+}
+
+func TestStateEndsARequestWhenTheServerWaits(t *testing.T) {
+	c := accept(t, New(Limits{Open: 1, Unanswered: 100}, newCounts()), &fake{addr: same})
+	var seen []http.ConnState
+	hook := State(func(_ net.Conn, s http.ConnState) { seen = append(seen, s) })
+	ended := 0
+	c.Begin()
+	c.AtEnd(func() { ended++ })
+	hook(c, http.StateActive)
+	require.True(t, c.busy.Load())
+	require.Zero(t, ended)
+	hook(c, http.StateIdle)
+	require.False(t, c.busy.Load())
+	require.Equal(t, 1, ended)
+	hook(c, http.StateIdle)
+	require.Equal(t, 1, ended)
+	c.AtEnd(func() { ended++ })
+	hook(c, http.StateClosed)
+	require.Equal(t, 2, ended)
+	c.Begin()
+	State(nil)(tls.Server(c, &tls.Config{}), http.StateIdle)
+	require.False(t, c.busy.Load())
+	State(nil)(&fake{}, http.StateIdle)
+	require.Equal(t, []http.ConnState{http.StateActive, http.StateIdle, http.StateIdle, http.StateClosed}, seen)
 }
 
 func BenchmarkBegin(b *testing.B) {
