@@ -269,7 +269,8 @@ func TestFailedHandshakesAreNoErrors(t *testing.T) {
 
 func TestPanicsAreErrors(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
-	newServerLog(zap.New(core)).Print("http: panic serving localhost: oh")
+	_, err := serverLog{zap.New(core)}.Write([]byte("http: panic serving localhost: oh\n"))
+	require.NoError(t, err)
 	require.Equal(t, zapcore.ErrorLevel, logs.All()[0].Level)
 	require.Equal(t, "http: panic serving localhost: oh", logs.All()[0].Message)
 }
