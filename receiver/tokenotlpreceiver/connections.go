@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"log"
 	"net"
 	"net/http"
 	"time"
@@ -78,10 +77,8 @@ func listenHTTP(ctx context.Context, cfg *confighttp.ServerConfig, table *conns.
 	return l, nil
 }
 
-// newServerLog returns what net/http logs to. Almost all of that are faults of
-// clients, of which whoever can connect makes as many as they like.
-func newServerLog(logger *zap.Logger) *log.Logger { return log.New(serverLog{logger}, "", 0) }
-
+// serverLog is where net/http logs to. Almost all of that are faults of clients, of
+// which whoever can connect makes as many as they like.
 type serverLog struct{ logger *zap.Logger }
 
 // Write implements io.Writer.

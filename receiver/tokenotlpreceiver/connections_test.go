@@ -269,7 +269,8 @@ func TestFailedHandshakesAreNoErrors(t *testing.T) {
 
 func TestPanicsAreErrors(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
-	newServerLog(zap.New(core)).Print("http: panic serving localhost: oh")
+	_, err := serverLog{zap.New(core)}.Write([]byte("http: panic serving localhost: oh\n"))
+	require.NoError(t, err)
 	require.Equal(t, zapcore.ErrorLevel, logs.All()[0].Level)
 	require.Equal(t, "http: panic serving localhost: oh", logs.All()[0].Message)
 }
@@ -551,7 +552,9 @@ func TestHeadersAreHeldInTheBudget(t *testing.T) {
 
 	require.True(t, h.receiver.bodies.Budget.Reserve(h.cfg.MaxInFlightMiB*mib-cost))
 	defer h.receiver.bodies.Budget.Release(h.cfg.MaxInFlightMiB*mib - cost)
-	got, err = rawHTTP(t, h.dialHTTP(t), head.String()+strings.Repeat(" ", 100))
+	late := h.dialHTTP(t)
+	require.NoError(t, late.SetDeadline(time.Now().Add(unreadTimeout-time.Second)))
+	got, err = rawHTTP(t, late, head.String()) // and no body
 	require.NoError(t, err)
 	require.Equal(t, http.StatusServiceUnavailable, got.status)
 	require.Equal(t, "1", got.headers.Get("Retry-After"))

@@ -21,9 +21,16 @@ const eventsPath = "/"
 // sends, many times over.
 const maxHeaderBytes = 64 << 10
 
+// unlimited is longer than any request takes.
+const unlimited = 24 * time.Hour
+
 // unreadTimeout bounds how long net/http waits for the rest of a body after a
 // refusal, up to 256 KiB, before it answers. Then it answers all the same.
-const unreadTimeout = 5 * time.Second
+const (
+	unreadTimeout = 5 * time.Second
+	// Where the headers are what there is no room for, they should go.
+	unreadTimeoutHeaders = time.Second
+)
 
 // httpHandler answers OTLP/HTTP and JSON log events. It is safe for concurrent
 // use.
@@ -47,13 +54,15 @@ type exchange struct {
 	// writeTimeout bounds how long the client may take to read the answer; zero is
 	// no bound.
 	writeTimeout time.Duration
-	contentType  string // media type of the request, parameters cut off
+	// unreadTimeout bounds how long a refusal waits for what is left of the body.
+	unreadTimeout time.Duration
+	contentType   string // media type of the request, parameters cut off
 }
 
 // ServeHTTP implements http.Handler. Nothing is told, and none of the body read,
 // before the token is known to be right.
 func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := exchange{httpHandler: h, visit: h.ingest.visit(unknown, signalOf(r.URL.Path), overHTTP), w: w, r: r, writeTimeout: h.writeTimeout, contentType: mediaType(r)}
+	x := exchange{httpHandler: h, visit: h.ingest.visit(unknown, signalOf(r.URL.Path), overHTTP), w: w, r: r, writeTimeout: h.writeTimeout, unreadTimeout: unreadTimeout, contentType: mediaType(r)}
 	source := h.tokens.authenticate(r.Header["Authorization"])
 	if source == nil {
 		x.refuseStranger()
@@ -64,11 +73,14 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.source = source
 	defer x.answered(r.Context())
 	if !x.holdHeaders(conn) {
+		x.unreadTimeout = unreadTimeoutHeaders
 		x.refuse(wireerr.From(body.ErrBusy))
 		return
 	}
-	if r.ProtoMajor > 1 && x.writeTimeout > 0 { // a stream that is late is closed, before its answer
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	if r.ProtoMajor > 1 && x.writeTimeout > 0 {
+		// A stream that is late is closed before its answer. Without any deadline, the
+		// one of extend could be set on a stream that has ended since.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(unlimited))
 	}
 	switch {
 	case x.signal == none:
@@ -228,7 +240,7 @@ func (x *exchange) request(b *body.Body, e encoding) request {
 func (x *exchange) refuse(refusal *wireerr.Error) {
 	x.refused(x.r.Context(), refusal.Reason)
 	if x.r.ProtoMajor == 1 && refusal.Reason != wireerr.Slow {
-		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(unreadTimeout))
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(x.unreadTimeout))
 	}
 	x.extend()
 	refusal.WriteHTTP(x.w, x.contentType)

@@ -202,7 +202,7 @@ func (r *tokenReceiver) startHTTP(ctx context.Context, host component.Host) erro
 	server.MaxHeaderBytes = maxHeaderBytes
 	server.DisableGeneralOptionsHandler = true // it would answer OPTIONS * to anyone
 	server.HTTP2 = http2Limits
-	server.ErrorLog = newServerLog(r.set.Logger)
+	server.ErrorLog.SetOutput(serverLog{r.set.Logger})
 	server.ConnContext = conns.NewContext
 	server.ConnState = conns.State(server.ConnState)
 	listener, err := listenHTTP(ctx, &cfg, r.newTable(overHTTP))
