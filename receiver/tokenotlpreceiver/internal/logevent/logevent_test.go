@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -218,6 +219,35 @@ func TestGoodLinesAreKeptAmongBadOnes(t *testing.T) {
 			}
 		}
 		require.Equal(t, bad, named, "%s\n%+v", data, report)
+	}
+}
+
+// Among bad lines of any kind a good one is an event once, part of one, or named.
+func TestNoGoodLineIsLostInSilence(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // to be the same each time
+	kinds := []string{"[", "{", "]", "}", ",", `{"a":`, `{"a":[`, "x", `{"a":tru}`, " ]", "  {", `  "x": 1,`, "},", "],"}
+	for range 20_000 {
+		var lines []string
+		good := make(map[string]int) // the lines, by what is seen of their events
+		for n := 1 + rnd.IntN(12); len(lines) < n; {
+			line := kinds[rnd.IntN(len(kinds))]
+			if rnd.IntN(2) == 0 {
+				line = fmt.Sprintf(`{"n":%d}`, len(lines))
+				good[fmt.Sprintf("n:%d]", len(lines))] = len(lines) + 1
+			}
+			lines = append(lines, strings.Repeat(" ", rnd.IntN(8)/6)+line)
+		}
+		data := strings.Join(lines, "\n")
+		bodies, report, err := read(t, data, roomy)
+		require.NoError(t, err)
+		all := fmt.Sprint(bodies)
+		for seen, line := range good {
+			times := strings.Count(all, seen)
+			named := slices.ContainsFunc(report.Faults, func(f Fault) bool {
+				return f.Line <= line && line <= max(f.Line, f.LastLine)
+			})
+			require.True(t, times == 1 || times == 0 && named, "%s\n%+v %s", data, report, all)
+		}
 	}
 }
 
