@@ -207,7 +207,7 @@ func FuzzParse(f *testing.F) {
 				texts = fields
 			}
 			for _, form := range texts {
-				if form == s || strings.ToLower(form) == strings.ToLower(s) && !strings.ContainsAny(form, "+/=_-") {
+				if form == s || strings.EqualFold(form, s) && !strings.ContainsAny(form, "+/=_-") {
 					return
 				}
 			}
