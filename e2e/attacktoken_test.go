@@ -33,8 +33,8 @@ func attackWithTokens(t *testing.T, c *collector) {
 		"tab after":       token + "\tx",
 		"upper case":      strings.ToUpper(token),
 		"comma":           token + "," + token,
-		"60 kB":           strings.Repeat("x", 60_000),
-		"60 kB of itself": strings.Repeat(token, 60_000/len(token)),
+		"12 kB":           strings.Repeat("x", 12_000), // a call may have 16 KiB of headers
+		"12 kB of itself": strings.Repeat(token, 12_000/len(token)),
 		"two":             token + " " + token,
 		"beyond ASCII":    token + "é",
 	} {
@@ -47,6 +47,7 @@ func attackWithTokens(t *testing.T, c *collector) {
 	try("only scheme", "Bearer", unauthorized)
 	try("nothing", noToken, unauthorized)
 	hits = bothTransports(hits)
+	try("60 kB", "Bearer "+strings.Repeat("x", 60_000), unauthorized)
 	for _, values := range [][]string{{"Bearer wrong-token", "Bearer " + token}, {"Bearer " + token, "Bearer wrong-token"}, {"", "Bearer " + token}} {
 		hits = append(hits, hit{
 			name: fmt.Sprintf("several: %q", values), path: "/v1/traces", token: noToken, body: sampleSpans(),

@@ -39,7 +39,7 @@ const (
 	// streamWindow is what a client may send of a call before it is asked for. Most
 	// messages fit: each time a client has to be asked costs both sides a turn. It
 	// does not grow: what a call holds unread is held beside the budget.
-	streamWindow = 256 << 10
+	streamWindow = 128 << 10
 	// connWindow holds for the streams of a connection together. gRPC opens it as
 	// data arrives, read or not, so that it bounds speed over a long line and no
 	// memory.
