@@ -13,8 +13,6 @@ BIN    := $(TOOLS)/bin
 # so it equals the Collector's.
 OCB_VERSION       := v0.161.0
 GOLANGCI_VERSION  := v2.15.0
-GOFUMPT_VERSION   := v0.12.0
-GOIMPORTS_VERSION := v0.52.0
 
 SPANLAKE_DATA ?= ./data
 CONFIG        ?= config/local.yaml
@@ -27,7 +25,6 @@ export GOMEMLIMIT
 # DuckDB is C++; bin/spanlake itself is built without cgo.
 CXX_HINT := spanlake-sql embeds DuckDB and needs a C++ compiler: install the package g++ (Debian, Ubuntu), gcc-c++ (Fedora) or the Xcode command line tools
 
-GO_FILES = git ls-files --cached --others --exclude-standard '*.go'
 GENERATED := /(generated_[^/]*|internal/metadata(test)?/[^/]*)\.go$$
 
 .PHONY: help
@@ -79,14 +76,12 @@ generate: $(TOOLS)/mdatagen-$(shell sha256sum internal/tools/go.sum 2>/dev/null 
 ## Check
 
 .PHONY: fmt
-fmt: $(TOOLS)/gofumpt-$(GOFUMPT_VERSION) $(TOOLS)/goimports-$(GOIMPORTS_VERSION) ## Format every Go file
-	@$(GO_FILES) | xargs $(BIN)/gofumpt -w
-	@$(GO_FILES) | xargs $(BIN)/goimports -local $(MODULE) -w
+fmt: $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION) ## Format every Go file
+	@$(BIN)/golangci-lint fmt
 
 .PHONY: check-fmt
-check-fmt: $(TOOLS)/gofumpt-$(GOFUMPT_VERSION) $(TOOLS)/goimports-$(GOIMPORTS_VERSION) ## Fail where a Go file is not formatted
-	@bad=$$({ $(GO_FILES) | xargs $(BIN)/gofumpt -l; $(GO_FILES) | xargs $(BIN)/goimports -local $(MODULE) -l; } | sort -u); \
-	[[ -z "$$bad" ]] || { echo "not formatted (make fmt):"; echo "$$bad"; exit 1; }
+check-fmt: $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION) ## Fail where a Go file is not formatted
+	@$(BIN)/golangci-lint fmt --diff || { echo "not formatted: make fmt"; exit 1; }
 
 .PHONY: check-generate
 check-generate: ## Fail where generated files or go.mod are not up to date
@@ -142,9 +137,7 @@ clean: ## Remove what was built; data and tools stay
 
 $(TOOLS)/ocb-$(OCB_VERSION): PKG = go.opentelemetry.io/collector/cmd/builder@$(OCB_VERSION)
 $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION): PKG = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
-$(TOOLS)/gofumpt-$(GOFUMPT_VERSION): PKG = mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
-$(TOOLS)/goimports-$(GOIMPORTS_VERSION): PKG = golang.org/x/tools/cmd/goimports@$(GOIMPORTS_VERSION)
-$(TOOLS)/ocb-% $(TOOLS)/golangci-lint-% $(TOOLS)/gofumpt-% $(TOOLS)/goimports-%:
+$(TOOLS)/ocb-% $(TOOLS)/golangci-lint-%:
 	@echo "install $(PKG)"
 	@GOBIN=$(BIN) go install $(PKG)
 	@touch $@
