@@ -96,7 +96,7 @@ func (g *grpcServer) receive(ctx context.Context, call *grpcCall, v *visit) (tak
 	defer g.bodies.Budget.Release(streamCost)
 	b, err := g.readMessage(ctx, call, v)
 	if err != nil {
-		v.unread(g.bodies, err)
+		v.unread(err)
 		return taken{}, err
 	}
 	v.arrived(ctx, b)

@@ -221,7 +221,7 @@ func (x *exchange) read() *body.Body {
 	encodings := x.r.Header.Values("Content-Encoding")
 	b, err := x.bodies.Read(strings.ToLower(strings.Join(encodings, ", ")), x.watch(x.r.Body), x.r.ContentLength)
 	if err != nil {
-		x.unread(x.bodies, err)
+		x.unread(err)
 		refusal := wireerr.From(err)
 		if refusal.Reason == wireerr.Encoding {
 			x.w.Header().Set("Accept-Encoding", body.Encodings)

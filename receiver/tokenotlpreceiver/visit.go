@@ -60,18 +60,14 @@ func (v *visit) arrived(ctx context.Context, b *body.Body) {
 }
 
 // unread charges a body that could not be read for what it was until then: else
-// broken ones would be free. One that was cut off when it became too large cost as
-// much as the largest.
-func (v *visit) unread(limits *body.Reader, err error) {
+// broken ones would be free.
+func (v *visit) unread(err error) {
 	if v.received == nil || v.received.n == 0 {
 		return
 	}
 	n := v.received.n
 	if unread, ok := errors.AsType[*body.UnreadError](err); ok {
 		n = max(n, unread.Plain)
-	}
-	if wireerr.From(err).Reason == wireerr.TooLarge && n <= limits.MaxReceived {
-		n = limits.MaxPlain
 	}
 	v.source.bucket.charge(v.in.now(), n)
 }

@@ -166,8 +166,8 @@ func (t *Table) find(addr net.Addr) *Conn {
 	return t.byAddr[addr]
 }
 
-// received counts bytes of a request without a token so far, and closes those who have waited longest
-// while there are too many of them.
+// received counts bytes of a request without a token so far, and closes those who
+// have waited longest while there are too many of them.
 func (t *Table) received(c *Conn, n int) {
 	for _, victim := range t.count(c, int64(n)) {
 		_ = victim.Conn.Close() // its server will find it closed
