@@ -248,7 +248,7 @@ func TestStuckDownstreamDelaysNeitherSendersNorDecisions(t *testing.T) {
 		time.Sleep(7 * time.Second)
 		synctest.Wait()
 		require.Equal(t, senders, r.next.calls)
-		undecided, _ := r.engine.Undecided()
+		undecided, _, _ := r.engine.Undecided()
 		require.Zero(t, undecided)
 		metadatatest.AssertEqualProcessorTraceSamplingDecidedTraces(t, r.tel,
 			sum(1000, attribute.String("class", "normal"), attribute.String("verdict", "kept")), ignore...)
@@ -264,7 +264,7 @@ func TestShutdownDecidesAndHandsOnEverything(t *testing.T) {
 		require.NoError(t, r.Shutdown(t.Context()))
 		require.Zero(t, time.Since(start))
 		require.Equal(t, 5000, r.next.got())
-		require.ErrorIs(t, r.ConsumeTraces(t.Context(), traces(0, 1, 1)), errShutdown)
+		require.ErrorIs(t, r.ConsumeTraces(t.Context(), traces(0, 1, 1)), errNotRunning)
 		require.NoError(t, r.Shutdown(t.Context()), "twice")
 	})
 }
@@ -354,7 +354,7 @@ func TestTelemetry(t *testing.T) {
 		spans.At(5).SetStartTimestamp(9)
 		require.NoError(t, r.ConsumeTraces(t.Context(), td))
 		metadatatest.AssertEqualProcessorTraceSamplingUndecidedTraces(t, r.tel, sum(4), ignore...)
-		_, bytes := r.engine.Undecided()
+		_, bytes, _ := r.engine.Undecided()
 		require.Positive(t, bytes)
 		metadatatest.AssertEqualProcessorTraceSamplingUndecidedBytes(t, r.tel, sum(bytes), ignore...)
 		time.Sleep(7*time.Second + tick/2) // between two ticks, so that the late span stays queued
@@ -388,7 +388,7 @@ func TestEarlyDecisionsAreCounted(t *testing.T) {
 		for i := range 100 {
 			require.NoError(t, r.ConsumeTraces(t.Context(), traces(i*100, 100, 1000)))
 		}
-		undecided, _ := r.engine.Undecided()
+		undecided, _, _ := r.engine.Undecided()
 		metadatatest.AssertEqualProcessorTraceSamplingEarlyDecisions(t, r.tel, sum(10_000-undecided), ignore...)
 	})
 }

@@ -47,6 +47,7 @@ type Facts struct {
 	// Start and End are the earliest start and the latest end, in Unix
 	// nanoseconds; zero while unknown.
 	Start, End uint64
+	Spans      uint32
 	// Met holds the route and service conditions that some span met.
 	Met Bits
 	// Status holds the codes seen.
@@ -61,6 +62,7 @@ func (f *Facts) Merge(o *Facts) {
 	f.End = max(f.End, o.End)
 	f.Met.Merge(&o.Met)
 	f.Status |= o.Status
+	f.Spans += o.Spans
 }
 
 func (f *Facts) duration() time.Duration {
@@ -72,9 +74,10 @@ func (f *Facts) duration() time.Duration {
 
 // Class is a compiled class.
 type Class struct {
-	Name      string
-	Retention string
-	Threshold sampling.Threshold
+	Name               string
+	Retention          string
+	Threshold          sampling.Threshold
+	MaxTracesPerSecond int
 
 	status      Status
 	hasStatus   bool

@@ -54,7 +54,7 @@ func TestSpanInProgressIsDroppedAndHoldsItsTraceOpen(t *testing.T) {
 	pending := child(1, 9)
 	pending.end = 0
 	h.mustIngest(pending)
-	traces, _ := h.Undecided()
+	traces, _, _ := h.Undecided()
 	require.Zero(t, traces, "it begins no wait")
 
 	h.mustIngest(root(1, 1))
@@ -136,7 +136,7 @@ func TestLateSpansFollowTheVerdictWithTheSameStamps(t *testing.T) {
 	late, lateOther := child(1, 2), child(2, 11)
 	late.service, lateOther.service = "db", "db"
 	h.mustIngest(late, lateOther)
-	traces, _ := h.Undecided()
+	traces, _, _ := h.Undecided()
 	require.Zero(t, traces)
 	h.pass(time.Second)
 	h.drain()
@@ -219,6 +219,6 @@ func TestVerdictMemoryIsBoundedAndKeepsTheMostRecent(t *testing.T) {
 	require.Equal(t, 2000, h.lates[engine.LateDropped])
 	h.mustIngest(child(1, 1<<33))
 	require.Equal(t, 2000, h.lates[engine.LateDropped], "the first is forgotten")
-	n, _ := h.Undecided()
+	n, _, _ := h.Undecided()
 	require.EqualValues(t, 1, n, "and begins anew")
 }

@@ -11,6 +11,7 @@ const (
 	keyValueKey   = 1
 	keyValueValue = 2
 	anyString     = 1
+	anyBool       = 2
 	anyDouble     = 4
 )
 
@@ -134,12 +135,23 @@ func AppendDoubleAttribute(span []byte, key string, value float64) []byte {
 	return appendAttribute(span, key, a)
 }
 
+// AppendBoolAttribute appends an attribute to an encoded span.
+func AppendBoolAttribute(span []byte, key string, value bool) []byte {
+	var a []byte
+	a = protowire.AppendTag(a, anyBool, protowire.VarintType)
+	a = protowire.AppendVarint(a, protowire.EncodeBool(value))
+	return appendAttribute(span, key, a)
+}
+
 func appendAttribute(span []byte, key string, anyValue []byte) []byte {
+	span = protowire.AppendTag(span, spanAttributes, protowire.BytesType)
+	return protowire.AppendBytes(span, keyValue(key, anyValue))
+}
+
+func keyValue(key string, anyValue []byte) []byte {
 	var kv []byte
 	kv = protowire.AppendTag(kv, keyValueKey, protowire.BytesType)
 	kv = protowire.AppendString(kv, key)
 	kv = protowire.AppendTag(kv, keyValueValue, protowire.BytesType)
-	kv = protowire.AppendBytes(kv, anyValue)
-	span = protowire.AppendTag(span, spanAttributes, protowire.BytesType)
-	return protowire.AppendBytes(span, kv)
+	return protowire.AppendBytes(kv, anyValue)
 }
