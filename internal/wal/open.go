@@ -141,7 +141,7 @@ func (l *Log) repair(f fsys.File, number uint64) (sealed, error) {
 			return s, f.Sync()
 		}
 	}
-	if _, err := r.each(func([]byte) error { return nil }); err != nil {
+	if _, err := r.each(func(int64, []byte) error { return nil }); err != nil {
 		return s, err
 	}
 	s.End, s.size = r.last, r.last
