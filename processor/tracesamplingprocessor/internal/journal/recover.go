@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
 )
 
 // Recover gives r what the journal holds; what it gives is held. It is called
@@ -348,4 +347,3 @@ func (v *recovery) find(r Ref) *keptChunk {
 	i, _ := slices.BinarySearchFunc(list, r.Offset, func(k keptChunk, offset uint32) int { return cmp.Compare(k.offset, offset) })
 	return &list[i]
 }
-
