@@ -3,9 +3,15 @@
 package journal
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 
 	"github.com/spanlake/spanlake/internal/fsys"
+	"github.com/spanlake/spanlake/internal/wal"
 )
 
 var (
@@ -39,61 +45,110 @@ type Options struct {
 
 // Journal is the sampler's journal. Recover comes first, and Close last; Maintain
 // has one caller, the other methods may be called concurrently.
-type Journal struct{}
+type Journal struct {
+	spans, rulings *wal.Log
+	id             identity // of the log of spans
+	maxBytes       int64
+	verdictBytes   int64
+	segmentBytes   int64
+
+	// spansFailed and rulingsFailed are set where a log refuses records until it
+	// is sealed.
+	spansFailed, rulingsFailed atomic.Bool
+	unwritten                  atomic.Int64
+
+	arrivals sync.Pool // of *arrivalEncoder
+	buffers  sync.Pool // of *[]byte
+
+	mu    sync.Mutex // guards everything below; never held while the disk works
+	ready bool       // Recover succeeded, so the books below are true
+	books books
+	// lost are the refs of chunks lost to damage, by the batch that is open
+	// without them: they count as held until it is done, because a removed
+	// segment says that all batches which name it are done.
+	lost map[string][]Ref
+	// highest is the highest segment of spans that a segment of rulings names.
+	highest map[uint64]uint32
+	// spansEnd and rulingsEnd are the ends of the last records.
+	spansEnd, rulingsEnd wal.Position
+}
 
 // Open opens the journal in a directory, or makes a new one, and becomes its
 // one owner.
-func Open(Options) (*Journal, error) { return &Journal{}, nil }
+func Open(o Options) (*Journal, error) {
+	j := &Journal{
+		maxBytes:     o.MaxBytes,
+		verdictBytes: min(o.VerdictBytes, o.MaxBytes/4),
+		segmentBytes: o.SegmentBytes,
+		lost:         map[string][]Ref{},
+		highest:      map[uint64]uint32{},
+		books:        books{held: map[uint32]holding{}},
+	}
+	if j.segmentBytes == 0 {
+		j.segmentBytes = min(max(o.MaxBytes/16, 1<<20), 64<<20)
+	}
+	j.arrivals.New = func() any { return new(arrivalEncoder) }
+	j.buffers.New = func() any { return new([]byte) }
+	// Without a bound of their own: that of both together is kept by Admit.
+	var err error
+	j.spans, err = wal.Open(wal.Options{Dir: filepath.Join(o.Directory, "spans"), FS: o.FS})
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	j.rulings, err = wal.Open(wal.Options{Dir: filepath.Join(o.Directory, "rulings"), FS: o.FS})
+	if err == nil {
+		err = j.id.parse(j.spans.ID())
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal: %w", err), j.Close())
+	}
+	return j, nil
+}
 
 // Seed is random, and stays with the directory.
-func (j *Journal) Seed() uint64 { return 0 }
-
-// Recover gives r what the journal holds. It is called once, before anything
-// else. After an error, which is one of the disk, the journal is of no use.
-func (j *Journal) Recover(Recoverer) (Stats, error) { return Stats{}, nil }
-
-// Admit makes a request durable and sets the Refs of its chunks. After an error
-// nothing of it was taken. ErrFull and ErrFailed may be retried, ErrTooLarge not.
-func (j *Journal) Admit(*Arrival) error { return nil }
-
-// Rule records what was decided. It does not wait for the disk and cannot fail:
-// what is lost in a crash is decided again. The pieces of dropped rulings are
-// free.
-func (j *Journal) Rule([]Ruling) {}
-
-// Discard frees chunks of which nothing is left. Like Rule it does not wait.
-func (j *Journal) Discard([]Ref) {}
-
-// Release makes it durable that a batch of kept rulings is about to be handed
-// on, and returns the ID to do it under. Fingerprints are not recorded. ErrFailed
-// may be retried.
-func (j *Journal) Release([]Ruling) (string, error) { return "", nil }
-
-// Done records that a batch was handed on and frees its pieces. Like Rule it
-// does not wait.
-func (j *Journal) Done(string, []Ruling) {}
-
-// Fetch appends the frames of a chunk, which are size bytes, to dst. ErrDamaged
-// says that they are lost; any other error is one of the disk.
-func (j *Journal) Fetch([16]byte, Ref, int, []byte) ([]byte, error) { return nil, nil }
-
-// Maintain seals segments that are full or failed and removes what is free. It
-// is meant to be called several times a second.
-func (j *Journal) Maintain() {}
+func (j *Journal) Seed() uint64 { return binary.LittleEndian.Uint64(j.id[:]) }
 
 // Bytes is the size of both logs.
-func (j *Journal) Bytes() int64 { return 0 }
+func (j *Journal) Bytes() int64 { return j.spans.Bytes() + j.rulings.Bytes() }
 
 // Near reports that more than 7/8 of MaxBytes is taken or spoken for.
-func (j *Journal) Near() bool { return false }
+func (j *Journal) Near() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.used() > j.maxBytes/8*7
+}
 
 // OldestHeld is the oldest segment of the log of spans that still holds chunks
 // while a younger one exists: what keeps the journal from giving space back.
-func (j *Journal) OldestHeld() (uint32, bool) { return 0, false }
+func (j *Journal) OldestHeld() (uint32, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	oldest, ok := j.books.oldest()
+	return oldest, ok && uint64(oldest) < j.spans.Active()
+}
 
 // Unwritten counts the rulings, refs and batches that Rule, Discard and Done
 // could not record, and the failed attempts to sync them.
-func (j *Journal) Unwritten() int64 { return 0 }
+func (j *Journal) Unwritten() int64 { return j.unwritten.Load() }
 
 // Close writes what was recorded and gives the directory back.
-func (j *Journal) Close() error { return nil }
+func (j *Journal) Close() error {
+	err := j.spans.Close()
+	if j.rulings != nil {
+		err = errors.Join(err, j.rulings.Close())
+	}
+	return err
+}
+
+// failure tells what an error of a log means, and has the log sealed where that
+// mends it.
+func failure(err error, failed *atomic.Bool) error {
+	switch {
+	case errors.Is(err, wal.ErrClosed):
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	case errors.Is(err, wal.ErrTooLarge):
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	failed.Store(true)
+	return fmt.Errorf("%w: %w", ErrFailed, err)
+}
