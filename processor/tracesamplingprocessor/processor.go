@@ -90,6 +90,10 @@ func (*sampler) Capabilities() consumer.Capabilities {
 // Start implements component.Component. It takes up what the journal holds.
 func (s *sampler) Start(context.Context, component.Host) error {
 	s.origin = time.Now()
+	for _, shadow := range s.table.Unreachable() {
+		s.logger.Warn("No trace can reach a class: an earlier one matches all that it would match",
+			zap.String("class", shadow.Class), zap.String("earlier", shadow.By))
+	}
 	if err := s.openJournal(); err != nil {
 		return err
 	}

@@ -305,15 +305,10 @@ func TestShutdownEndsThoughDownstreamIgnoresItsContext(t *testing.T) {
 
 func TestShutdownWithoutStart(t *testing.T) {
 	r := newRig(t, nil)
-	require.NoError(t, r.ConsumeTraces(t.Context(), traces(0, 2, 1)))
+	require.ErrorIs(t, r.ConsumeTraces(t.Context(), traces(0, 2, 1)), errNotRunning)
 	require.NoError(t, r.Shutdown(t.Context()))
-	metadatatest.AssertEqualProcessorTraceSamplingDroppedSpans(t, r.tel, sum(2, attribute.String("reason", "shutdown")), ignore...)
 	require.Zero(t, r.next.got())
 	require.NoError(t, r.tel.Shutdown(t.Context()))
-}
-
-func TestVerifyShutdown(t *testing.T) {
-	processortest.VerifyShutdown(t, NewFactory(), createDefaultConfig())
 }
 
 func TestConcurrentSendersLoseNothing(t *testing.T) {

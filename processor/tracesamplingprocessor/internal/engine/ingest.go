@@ -22,7 +22,10 @@ func (e *Engine) Ingest(now time.Duration, otlp []byte) error {
 		return err
 	}
 	used := e.cut(in, hot)
-	if err := e.write(now, in, hot); err != nil {
+	if err = in.conditions(); err == nil {
+		err = e.write(now, in, hot)
+	}
+	if err != nil {
 		e.budget.release(reserved - used)
 		e.undo(in)
 		return err

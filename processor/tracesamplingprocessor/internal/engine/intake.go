@@ -213,6 +213,7 @@ const statusError = 2
 // adds it to its group. After an error it has added nothing.
 func (in *intake) readChunk(g *group, c chunk, from *journal.Chunk) error {
 	scope := in.scopes[from.Head]
+	in.resource = scope.resource // judge looks at it
 	in.scopeSeed = headSeed(in.head(scope.resource), in.head(scope.scope), in.seed)
 	before, first := *g, len(in.spans)
 	err := otlpwire.EachSpan(from.Frames, func(encoded []byte) error {
@@ -225,6 +226,9 @@ func (in *intake) readChunk(g *group, c chunk, from *journal.Chunk) error {
 		in.link(g, encoded, int32(from.Head))
 		return in.judge(g, encoded)
 	})
+	if err == nil && in.table.WantsPdata() {
+		err = conditions(in.table, c.scope.resource.bytes, c.scope.bytes, from.Frames, &g.facts)
+	}
 	if err != nil {
 		*g, in.spans = before, in.spans[:first]
 		if g.last >= 0 {

@@ -23,7 +23,7 @@ func WithResourceAttribute(head, key, value string) (string, error) {
 		b = b[n:]
 	}
 	resource = protowire.AppendTag(resource, resourceAttributes, protowire.BytesType)
-	resource = protowire.AppendBytes(resource, keyValue(key, text))
+	resource = protowire.AppendBytes(resource, newKeyValue(key, text))
 
 	out := protowire.AppendTag(nil, resourceSpansResource, protowire.BytesType)
 	out = protowire.AppendBytes(out, resource)
