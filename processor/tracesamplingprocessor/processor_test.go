@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	"go.opentelemetry.io/collector/processor/processortest"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
@@ -218,7 +217,7 @@ func TestWhatDownstreamRefusesPushesBackToTheSender(t *testing.T) {
 		require.False(t, consumererror.IsPermanent(err), "the receiver answers 503")
 		require.Greater(t, accepted, 5000)
 		metadatatest.AssertEqualProcessorTraceSamplingReceivedSpans(t, r.tel, sum(int64(accepted)), ignore...)
-		metadatatest.AssertEqualProcessorTraceSamplingRefusedBatches(t, r.tel, sum(1), ignore...)
+		metadatatest.AssertEqualProcessorTraceSamplingRefusedBatches(t, r.tel, sum(1, attribute.String("reason", "memory")), ignore...)
 
 		r.next.setRefuse(nil)
 		time.Sleep(20 * time.Second)

@@ -17,7 +17,7 @@ type Encoder struct {
 
 // NewEncoder returns an encoder for the engine's batches.
 func (e *Engine) NewEncoder() *Encoder {
-	return &Encoder{stamper: newStamper(e.classes), retain: 2 * int(e.batchBytes)}
+	return &Encoder{stamper: newStamper(e), retain: 2 * int(e.batchBytes)}
 }
 
 // Encode returns the batch as an encoded TracesData, every span stamped, each

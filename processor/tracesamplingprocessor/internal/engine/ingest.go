@@ -126,7 +126,9 @@ func (r *ruling) deliver(sh *shard, in *intake, g *group) int64 {
 		r.held.traces++
 		r.held.bytes += traceCost
 	}
+	hot := t.hot
 	used += r.take(t, in, g)
+	sh.hot.Add(t.hot - hot)
 	if (g.root && !t.rooted) || (g.alive && t.rooted) {
 		sh.awaitRest(t, r.now)
 	}
@@ -154,6 +156,7 @@ func (r *ruling) take(t *trace, in *intake, g *group) int64 {
 		spans += int(c.spans)
 		cost += c.cost()
 		cold += c.coldBytes()
+		t.hot += int64(cap(c.frames))
 	}
 	g.facts.Spans -= uint32(s.duplicates)
 	t.facts.Merge(&g.facts)

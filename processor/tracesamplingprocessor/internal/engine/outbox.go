@@ -20,6 +20,16 @@ type parcel struct {
 // empty.
 const parcelCost = 2 * int64(unsafe.Sizeof(parcel{}))
 
+// cool leaves the spans to the journal and returns the memory freed.
+func (p *parcel) cool() int64 {
+	freed := int64(0)
+	for i := range p.chunks {
+		freed += int64(cap(p.chunks[i].frames))
+		p.chunks[i].frames = nil
+	}
+	return freed
+}
+
 // piece is the journal's name of a chunk.
 func (p *parcel) piece(i int) journal.Piece {
 	ref := p.chunks[i].ref

@@ -5,11 +5,15 @@ import (
 	"time"
 )
 
-// relieve decides the oldest traces early until room for need bytes is made or
+// relieve makes room for need bytes. What is in the journal too is given up
+// first. Then the oldest traces are decided early, until there is room or it is
 // on its way out. Where most of the memory waits to be taken from the outbox,
-// deciding early would free little and spoil decisions, so it does nothing.
+// deciding early would free little and spoil decisions, so that is not done.
 func (e *Engine) relieve(now time.Duration, need int64) {
 	excess := e.budget.held.Load() + need - e.budget.limit/8*7
+	if e.journal != nil {
+		excess = e.cool(excess)
+	}
 	if excess <= 0 {
 		return
 	}
@@ -20,6 +24,28 @@ func (e *Engine) relieve(now time.Duration, need int64) {
 		excess -= t.cost
 		return true
 	})
+}
+
+// cool leaves the spans of undecided traces to the journal, a shard at a time,
+// and returns how much of the excess is left.
+func (e *Engine) cool(excess int64) int64 {
+	for excess > 0 {
+		var hottest *shard
+		most := int64(0)
+		for i := range e.shards {
+			if hot := e.shards[i].hot.Load(); hot > most {
+				hottest, most = &e.shards[i], hot
+			}
+		}
+		if hottest == nil {
+			break
+		}
+		freed, spilled := hottest.cool()
+		e.held.add(holdings{bytes: -freed, cold: spilled})
+		e.budget.release(freed)
+		excess -= freed
+	}
+	return excess
 }
 
 // relieveJournal decides the traces early that keep the oldest segment of a

@@ -206,6 +206,9 @@ func (r *ruling) count(classIndex uint16, o Outcome, traces, spans int) {
 // dispatch reports whether the chunks are to be handed on.
 func (r *ruling) dispatch(p parcel) bool {
 	if p.verdict.kept && len(p.chunks) > 0 {
+		if e := r.engine; e.journal != nil && e.outbox.cost.Load() > e.budget.limit/4 {
+			r.freed += p.cool()
+		}
 		r.kept = append(r.kept, p)
 		return true
 	}

@@ -13,6 +13,9 @@ type shard struct {
 	// none waits; read without the lock, so only a hint.
 	oldest atomic.Int64
 
+	// hot is the memory of the spans of undecided traces. Changed under the lock.
+	hot atomic.Int64
+
 	mu      sync.Mutex // guards everything below
 	traces  map[traceID]*trace
 	byAge   list
@@ -78,6 +81,33 @@ func (s *shard) leave(t *trace) {
 func (s *shard) end(t *trace) {
 	delete(s.traces, t.id)
 	s.unlist(t)
+	s.hot.Add(-t.hot)
+}
+
+// cool gives up all spans that are in the journal too, and returns the memory
+// freed and the bytes that are now in the journal only.
+func (s *shard) cool() (freed, spilled int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.traces {
+		if t.hot == 0 {
+			continue
+		}
+		before := t.cold
+		for i := range t.chunks {
+			c := &t.chunks[i]
+			if !c.cold() {
+				c.frames = nil
+				t.cold += c.bytes()
+			}
+		}
+		spilled += t.cold - before
+		freed += t.hot
+		t.cost -= t.hot
+		t.hot = 0
+	}
+	s.hot.Store(0)
+	return freed, spilled
 }
 
 func (s *shard) unlist(t *trace) {

@@ -13,7 +13,7 @@ import (
 
 // stamper writes the fields that kept spans get at their end.
 type stamper struct {
-	classes []*class.Class
+	engine *Engine
 	// made remembers stamps, which the spans of a trace, and most traces of a
 	// class, share. It is emptied for every batch.
 	made  map[stampKey][]byte
@@ -25,9 +25,7 @@ type stampKey struct {
 	state   string
 }
 
-func newStamper(classes []*class.Class) *stamper {
-	return &stamper{classes: classes, made: map[stampKey][]byte{}}
-}
+func newStamper(e *Engine) *stamper { return &stamper{engine: e, made: map[stampKey][]byte{}} }
 
 // stamp returns the fields for a span with this tracestate. Of its threshold and
 // the verdict's the stricter one holds: with consistent sampling a span that
@@ -66,7 +64,7 @@ func (s *stamper) make(v verdict, state string) []byte {
 }
 
 func (s *stamper) attributes(v verdict, th sampling.Threshold) []byte {
-	c := s.classes[v.class]
+	c := s.engine.classes[v.class]
 	fields := otlpwire.AppendStringAttribute(nil, attr.Class, c.Name)
 	if c.Retention != "" {
 		fields = otlpwire.AppendStringAttribute(fields, attr.Retention, c.Retention)

@@ -105,6 +105,7 @@ type trace struct {
 	cost       int64         // bytes counted in the budget
 	size       int64         // of its spans, in memory or in the journal
 	cold       int64         // of which in the journal only
+	hot        int64         // memory of its spans, part of cost
 	first      time.Duration // arrival of the first span
 	rootWait   time.Duration // when the wait for the rest after the root began
 	rooted     bool          // in byRoot

@@ -8,7 +8,7 @@ import (
 )
 
 // Recover gives r what the journal holds; what it gives is held. It is called
-// once, before anything else. After an error, which is one of the disk, the
+// once, before anything else; r may rule on what it was given, and discard it. After an error, which is one of the disk, the
 // journal is of no use.
 func (j *Journal) Recover(r Recoverer) (Stats, error) {
 	v := recovery{
@@ -229,7 +229,6 @@ func (v *recovery) keep(r *Ruling, batch int32) *Ruling {
 func (v *recovery) stream() error {
 	var a Arrival
 	for _, s := range v.journal.spans.Sealed() {
-		held := holding{}
 		segment := uint32(s.Segment)
 		walk := walk{resolved: v.resolved[segment], kept: v.kept[segment]}
 		stats, err := v.journal.spans.Scan(s.Segment, func(offset int64, record []byte) error {
@@ -240,13 +239,8 @@ func (v *recovery) stream() error {
 			all := len(a.Chunks)
 			a.Chunks = slices.DeleteFunc(a.Chunks, walk.through)
 			v.stats.Resolved += int64(all - len(a.Chunks))
-			for i := range a.Chunks {
-				walk.rule(&a.Chunks[i])
-				held.spans += int64(a.Chunks[i].Spans)
-			}
-			held.chunks += int64(len(a.Chunks))
 			if len(a.Chunks) > 0 {
-				v.to.Arrival(&a)
+				v.give(&a, segment, &walk)
 			}
 			return nil
 		})
@@ -254,15 +248,24 @@ func (v *recovery) stream() error {
 		if err != nil {
 			return err
 		}
-		v.stats.Chunks += held.chunks
-		v.stats.Spans += held.spans
-		if held.chunks > 0 {
-			v.journal.mu.Lock()
-			v.journal.books.hold(segment, held.chunks, held.spans)
-			v.journal.mu.Unlock()
-		}
 	}
 	return nil
+}
+
+// give gives the chunks of an arrival, which are held before: to be given some is
+// reason enough to rule on others.
+func (v *recovery) give(a *Arrival, segment uint32, w *walk) {
+	chunks, spans := int64(len(a.Chunks)), int64(0)
+	for i := range a.Chunks {
+		w.rule(&a.Chunks[i])
+		spans += int64(a.Chunks[i].Spans)
+	}
+	v.stats.Chunks += chunks
+	v.stats.Spans += spans
+	v.journal.mu.Lock()
+	v.journal.books.hold(segment, chunks, spans)
+	v.journal.mu.Unlock()
+	v.to.Arrival(a)
 }
 
 // walk follows the chunks of a segment through its lists, all ascending.
