@@ -79,7 +79,7 @@ func TestOtherVersionsAreRefused(t *testing.T) {
 // What decodes is written back as what decodes to the same.
 func FuzzDecodeArrival(f *testing.F) {
 	f.Add(encodeArrival(arrival("one", "", "three")), uint32(100))
-	f.Add(encodeArrival(&Arrival{}), uint32(0))
+	f.Add(encodeArrival(&Arrival{Heads: []Head{{}}, Chunks: []Chunk{{}}}), uint32(0))
 	f.Fuzz(func(t *testing.T, record []byte, offset uint32) {
 		var a, b Arrival
 		if !decodeArrival(record, Ref{1, offset}, &a) {
