@@ -25,7 +25,8 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// arrivalEncoder lays a request out as the parts of a record. The frames are
+// arrivalEncoder lays a request out as the parts of a record; it has one chunk at
+// least. The frames are
 // not copied; all else is in meta.
 type arrivalEncoder struct {
 	meta   []byte
@@ -131,7 +132,7 @@ func decodeArrival(record []byte, at Ref, a *Arrival) bool {
 		}
 		a.Chunks = append(a.Chunks, chunk)
 	}
-	return !c.bad && len(c.b) == 0
+	return !c.bad && len(c.b) == 0 && chunks > 0
 }
 
 // decodeChunk returns the frames of the chunk that b is, header and all.
