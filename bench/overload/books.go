@@ -62,6 +62,13 @@ type books struct {
 	handedOn             int
 	droppedByReason      map[string]int
 	stored               int // rows of the lake
+	refusals             refusals
+}
+
+// refusals tell which bound was met.
+type refusals struct {
+	receiver                            map[string]int // requests by reason
+	limiterSpans, samplerBatches, early int
 }
 
 func newBooks(c *counts, m scrape.Metrics, stored int) *books {
@@ -73,6 +80,12 @@ func newBooks(c *counts, m scrape.Metrics, stored int) *books {
 		handedOn:        m.Sum(sampler + "handed_on_spans"),
 		droppedByReason: m.By(sampler+"dropped_spans", "reason"),
 		stored:          stored,
+		refusals: refusals{
+			receiver:       m.By("otelcol_token_otlp_rejected_requests", "reason"),
+			limiterSpans:   m.Sum("otelcol_processor_memory_limiter_refused_spans"),
+			samplerBatches: m.Sum(sampler + "refused_batches"),
+			early:          m.Sum(sampler + "early_decisions"),
+		},
 	}
 	for class := range m.By(sampler+"decided_spans", "class") {
 		label := fmt.Sprintf("class=%q", class)
@@ -119,5 +132,11 @@ func (b *books) String() string {
 	for _, reason := range slices.Sorted(maps.Keys(b.droppedByReason)) {
 		line("  dropped: "+reason, b.droppedByReason[reason])
 	}
+	for _, reason := range slices.Sorted(maps.Keys(b.refusals.receiver)) {
+		line("requests refused: "+reason, b.refusals.receiver[reason])
+	}
+	line("refused by memory_limiter", b.refusals.limiterSpans)
+	line("batches refused by sampler", b.refusals.samplerBatches)
+	line("traces decided early", b.refusals.early)
 	return text.String()
 }

@@ -55,6 +55,7 @@ type loader struct {
 	sequence int          // of the requests offered
 	large    pool.TraceID // of the run at hand
 	giant    *giant       // nil for none; only the goroutine of offer changes it
+	giants   []*giant
 }
 
 // giant is a trace that grows until a number of bytes was accepted.
@@ -93,6 +94,18 @@ func (l *loader) counts() counts {
 func (l *loader) grow(size int64) {
 	l.giant = &giant{id: l.cursor.TraceID()}
 	l.giant.left.Store(size)
+	l.giants = append(l.giants, l.giant)
+}
+
+// grown returns how many giant traces were accepted whole.
+func (l *loader) grown() int {
+	n := 0
+	for _, g := range l.giants {
+		if g.left.Load() <= 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // offer offers rate spans a second for d. A request for which no connection is

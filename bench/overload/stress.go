@@ -29,6 +29,7 @@ type result struct {
 	counts   counts
 	overload counts // of the first phase
 	calm     []second
+	giants   int   // accepted whole
 	peak     int64 // bytes
 }
 
@@ -59,7 +60,7 @@ func (o *options) stress(ctx context.Context, c *process.Process, p *pool.Pool, 
 	if err != nil {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
-	r.counts = l.counts()
+	r.counts, r.giants = l.counts(), l.grown()
 	r.calm = w.list[calmFrom:]
 	return r, nil
 }
@@ -152,6 +153,7 @@ func (r *result) report(o *options) string {
 	for _, status := range slices.Sorted(maps.Keys(r.counts.refusals)) {
 		fmt.Fprintf(&text, "requests answered %d: %d\n", status, r.counts.refusals[status])
 	}
+	fmt.Fprintf(&text, "giant traces of %d MiB accepted: %d of %d\n", o.giantMiB, r.giants, o.giants)
 	first, last := r.recovery()
 	fmt.Fprintf(&text, "at the base rate again: first second without a refusal %d, last with one %d, of %d\n", first, last, len(r.calm))
 	fmt.Fprintf(&text, "peak RSS %d MiB of %d\n", r.peak/mib, o.limitMiB)
@@ -166,6 +168,9 @@ func (r *result) check(o *options) error {
 	}
 	for what, n := range r.counts.wrong {
 		errs = append(errs, fmt.Errorf("%d requests: %s", n, what))
+	}
+	if r.giants < o.giants {
+		errs = append(errs, fmt.Errorf("only %d of %d giant traces were accepted whole: not a test of them", r.giants, o.giants))
 	}
 	if first, _ := r.recovery(); first == 0 {
 		errs = append(errs, errors.New("refuses still at the base rate"))
