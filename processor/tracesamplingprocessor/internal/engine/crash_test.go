@@ -270,15 +270,15 @@ func TestCrashModel(t *testing.T) {
 			"pass": func(t *rapid.T) {
 				m.life.pass(time.Duration(rapid.Int64Range(0, int64(10*time.Second)).Draw(t, "by")))
 			},
-			"hand on":      func(*rapid.T) { m.take(true, true) },
-			"store only":   func(*rapid.T) { m.take(true, false) },
-			"take":         func(*rapid.T) { m.take(false, false) },
-			"maintain":     func(*rapid.T) { m.life.journal.Maintain() },
-			"kill":         func(*rapid.T) { m.die(m.disk.Kill()) },
-			"power cut":    func(*rapid.T) { m.die(m.disk.Crash()) },
-			"torn":         func(t *rapid.T) { m.die(m.disk.CrashTorn(rapid.Uint64().Draw(t, "torn"))) },
-			"stop":         func(*rapid.T) { _ = m.life.journal.Close(); m.die(m.disk.Kill()) },
-			"disk fails":   func(*rapid.T) {
+			"hand on":    func(*rapid.T) { m.take(true, true) },
+			"store only": func(*rapid.T) { m.take(true, false) },
+			"take":       func(*rapid.T) { m.take(false, false) },
+			"maintain":   func(*rapid.T) { m.life.journal.Maintain() },
+			"kill":       func(*rapid.T) { m.die(m.disk.Kill()) },
+			"power cut":  func(*rapid.T) { m.die(m.disk.Crash()) },
+			"torn":       func(t *rapid.T) { m.die(m.disk.CrashTorn(rapid.Uint64().Draw(t, "torn"))) },
+			"stop":       func(*rapid.T) { _ = m.life.journal.Close(); m.die(m.disk.Kill()) },
+			"disk fails": func(*rapid.T) {
 				m.faulty = true
 				m.disk.Fail(fsystest.OpSync, 1, syscall.EIO)
 			},

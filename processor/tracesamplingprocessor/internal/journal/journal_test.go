@@ -98,9 +98,11 @@ func TestFetch(t *testing.T) {
 	}
 	c := a.Chunks[0]
 	for name, fetch := range map[string]func() ([]byte, error){
-		"another trace":  func() ([]byte, error) { return j.Fetch(traceID(9), c.Ref, len(c.Frames), nil) },
-		"another size":   func() ([]byte, error) { return j.Fetch(c.Trace, c.Ref, len(c.Frames)+1, nil) },
-		"another place":  func() ([]byte, error) { return j.Fetch(c.Trace, Ref{c.Ref.Segment, c.Ref.Offset + 1}, len(c.Frames), nil) },
+		"another trace": func() ([]byte, error) { return j.Fetch(traceID(9), c.Ref, len(c.Frames), nil) },
+		"another size":  func() ([]byte, error) { return j.Fetch(c.Trace, c.Ref, len(c.Frames)+1, nil) },
+		"another place": func() ([]byte, error) {
+			return j.Fetch(c.Trace, Ref{c.Ref.Segment, c.Ref.Offset + 1}, len(c.Frames), nil)
+		},
 		"behind the end": func() ([]byte, error) { return j.Fetch(c.Trace, Ref{c.Ref.Segment, 1 << 30}, len(c.Frames), nil) },
 		"no segment":     func() ([]byte, error) { return j.Fetch(c.Trace, Ref{99, c.Ref.Offset}, len(c.Frames), nil) },
 		"none":           func() ([]byte, error) { return j.Fetch(c.Trace, Ref{}, len(c.Frames), nil) },
