@@ -53,8 +53,8 @@ type keptChunk struct {
 	offset uint32
 	found  bool  // in the log of spans
 	batch  int32 // into batches, or noBatch
+	piece  int32 // into ruling.Pieces
 	ruling *Ruling
-	skip   []uint64
 }
 
 const noBatch = -1
@@ -217,10 +217,10 @@ func (v *recovery) keep(r *Ruling, batch int32) *Ruling {
 			kept = &c
 		}
 		p.Skip = slices.Clone(p.Skip)
-		kept.Pieces = append(kept.Pieces, p)
 		v.kept[p.Ref.Segment] = append(v.kept[p.Ref.Segment], keptChunk{
-			offset: p.Ref.Offset, batch: batch, ruling: kept, skip: p.Skip,
+			offset: p.Ref.Offset, batch: batch, piece: int32(len(kept.Pieces)), ruling: kept,
 		})
+		kept.Pieces = append(kept.Pieces, p)
 	}
 	return kept
 }
@@ -287,7 +287,7 @@ func (w *walk) rule(c *Chunk) {
 	if len(w.kept) > 0 && w.kept[0].offset == c.Ref.Offset {
 		k := &w.kept[0]
 		k.found = true
-		c.Ruling, c.Skip = k.ruling, k.skip
+		c.Ruling, c.Skip = k.ruling, k.ruling.Pieces[k.piece].Skip
 	}
 }
 

@@ -66,7 +66,8 @@ type Batch struct {
 // then every batch.
 type Recoverer interface {
 	// Verdict takes each ruling on record, oldest first. One that was released is
-	// given again as it was released. It is valid during the call.
+	// given again as it was released, without fingerprints. It is valid during the
+	// call.
 	Verdict(*Ruling)
 	// Arrival takes the chunks still held of one request, in the order of the
 	// log. All heads of the request are given. Bytes and slices are valid during
