@@ -67,7 +67,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.DurationVar(&o.drain, "drain", 5*time.Minute, "longest wait for everything to be stored after the load")
 	f.DurationVar(&o.wait, "decision-wait", 30*time.Second, "decision_wait")
 	f.Float64Var(&o.factor, "factor", 10, "the load over the base rate, which fills memory_limit_mib within decision_wait")
-	f.IntVar(&o.connections, "connections", 96, "connections, one request under way on each")
+	f.IntVar(&o.connections, "connections", 256, "connections, one request under way on each")
 	f.IntVar(&o.giants, "giants", 3, "giant traces")
 	f.IntVar(&o.giantMiB, "giant-mib", 50, "size of a giant trace")
 	f.IntVar(&o.poolSpans, "pool", 200_000, "spans generated; they are sent many times, under other trace IDs")
