@@ -91,7 +91,7 @@ func TestCrashLosesNothingAndStoresNothingTwice(t *testing.T) {
 	c.stop(t)
 	books := load.check(t, c.lake())
 	t.Logf("rounds %d, traces %d, sent again %d, refused %d, acknowledged spans %d, stored %d, lost %d, twice %d",
-		rounds, len(load.traces), load.resends, load.refusals, books.acked, books.stored, len(books.faults[faultLost]), len(books.faults[faultTwice]))
+		rounds, len(load.traces), load.resends, load.refusals, books.acked, books.stored, books.lost, books.twice)
 	if text := books.explain(); text != "" {
 		t.Fatalf("CRASH_SEED=%d\n%s", seed, text)
 	}
