@@ -17,7 +17,7 @@ import (
 
 // withJournal gives the sampler its journal. Without one it cannot keep what it
 // acknowledged, and the test runs only when a number of rounds is asked for.
-const withJournal = false
+const withJournal = true
 
 const (
 	crashRounds       = 6 // by default; CRASH_ROUNDS says otherwise

@@ -61,19 +61,8 @@ func (r *recovery) Verdict(v *journal.Ruling, released bool) {
 	if !known || !released { // what was released may have been overruled before
 		decided = e.verdict(v)
 	}
-	prints := sh.decided.prints(v.Trace)
-	if prints == nil {
-		prints = &fingerprints{}
-	}
-	before := prints.bytes()
-	for _, print := range v.Fingerprints {
-		prints.add(print)
-	}
-	if before > 0 {
-		sh.decided.grown(prints.bytes() - before)
-		prints = nil // they are remembered
-	}
-	sh.decided.record(v.Trace, decided, prints)
+	sh.decided.record(v.Trace, decided)
+	sh.decided.add(v.Trace, v.Fingerprints...)
 }
 
 // verdict reads a ruling that may be of another configuration.

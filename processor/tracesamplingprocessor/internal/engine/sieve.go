@@ -15,11 +15,15 @@ type sieve struct {
 	size, limit int64 // of the trace, bytes
 
 	duplicates, trimmed int
+	passed              []uint64 // fingerprints, where note is set
+	note                bool
 }
 
 // lateSieve is for spans that are handed on at once, so that their trace's size
-// bounds nothing.
-func lateSieve(prints *fingerprints) sieve { return sieve{prints: prints, limit: math.MaxInt64} }
+// bounds nothing. It notes what has passed, for a journal.
+func (e *Engine) lateSieve(prints *fingerprints) sieve {
+	return sieve{prints: prints, limit: math.MaxInt64, note: e.journal != nil}
+}
 
 func (s *sieve) admits(span *intakeSpan) bool {
 	if s.prints.has(span.print) {
@@ -33,6 +37,9 @@ func (s *sieve) admits(span *intakeSpan) bool {
 	}
 	s.prints.add(span.print)
 	s.size = size
+	if s.note {
+		s.passed = append(s.passed, span.print)
+	}
 	return true
 }
 
