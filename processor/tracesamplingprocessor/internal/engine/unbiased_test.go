@@ -196,6 +196,7 @@ func TestSumsOfAdjustedCountAreUnbiased(t *testing.T) {
 				id := span.SpanID()
 				if s := roots[binary.BigEndian.Uint64(id[:])]; s != nil {
 					require.Equal(t, s.class, name.Str())
+					require.InEpsilon(t, 1/s.probability, count.Double(), 1e-9)
 					each(s, func(e *estimate, x float64) { e.sum += x * count.Double() })
 				}
 			})
