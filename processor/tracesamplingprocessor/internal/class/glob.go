@@ -85,3 +85,18 @@ func anyMatch(globs []glob, value []byte) bool {
 	}
 	return false
 }
+
+// contains reports whether g matches everything that o matches: whether it
+// matches o's literals with, for each asterisk, a byte that only an asterisk of
+// g can match.
+func (g glob) contains(o glob) bool {
+	if len(o.parts) == 1 {
+		return g.match(o.parts[0])
+	}
+	for stranger := range 256 {
+		if b := []byte{byte(stranger)}; !bytes.Contains(bytes.Join(g.parts, nil), b) {
+			return g.match(bytes.Join(o.parts, b))
+		}
+	}
+	return false
+}

@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
-	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
 )
 
 // resourceHead is the encoded resource of a ResourceSpans, with everything of it
@@ -56,8 +55,8 @@ func (h *heads) acquire(resource, scope []byte) (*scopeHead, int64) {
 	r := h.resources[string(resource)]
 	if r == nil {
 		r = &resourceHead{bytes: string(resource)}
-		if name, err := otlpwire.ServiceName(resource); err == nil && name != nil {
-			h.table.Services(name, &r.met)
+		if resourceMeets(h.table, resource, false, &r.met) != nil {
+			r.met = class.Bits{} // Ingest is promised well-formed data; of other data nothing holds
 		}
 		h.resources[r.bytes] = r
 		cost += headCost + int64(len(r.bytes))

@@ -10,59 +10,78 @@ import (
 const (
 	keyValueKey   = 1
 	keyValueValue = 2
-	anyString     = 1
-	anyDouble     = 4
 )
 
-// attribute returns the key of a KeyValue, and its value where that is a string.
-func attribute(keyValue []byte) ([]byte, []byte, error) {
-	var key, text []byte
-	err := each(keyValue, func(num protowire.Number, value []byte) error {
-		switch num {
-		case keyValueKey:
-			key = value
-		case keyValueValue:
-			var err error
-			text, err = anyText(value)
-			return err
-		default:
+// keyValue returns the key of a KeyValue, and its encoded AnyValue.
+func keyValue(b []byte) ([]byte, []byte, error) {
+	var key, anyValue []byte
+	var f field
+	for len(b) > 0 {
+		n := f.read(b)
+		if n < 0 {
+			return nil, nil, ErrMalformed
 		}
-		return nil
-	})
-	return key, text, err
+		switch {
+		case f.typ != protowire.BytesType:
+		case f.num == keyValueKey:
+			key = f.bytes
+		case f.num == keyValueValue && anyValue == nil:
+			anyValue = f.bytes
+		case f.num == keyValueValue:
+			// A message that comes in parts is the parts put together.
+			anyValue = slices.Concat(anyValue, f.bytes)
+		}
+		b = b[n:]
+	}
+	return key, anyValue, nil
 }
 
-func anyText(anyValue []byte) ([]byte, error) {
-	var text []byte
-	err := each(anyValue, func(num protowire.Number, value []byte) error {
-		if num == anyString {
-			text = value
-		}
-		return nil
-	})
-	return text, err
+// EachAttribute calls fn for every attribute of an encoded span, with its
+// encoded AnyValue.
+func EachAttribute(span []byte, fn func(key, anyValue []byte) error) error {
+	return eachKeyValue(span, spanAttributes, fn)
 }
 
-// ServiceName returns service.name of a resource head as Visitor.Resource gets
-// it; nil where there is none.
-func ServiceName(head []byte) ([]byte, error) {
-	var name []byte
-	err := each(head, func(num protowire.Number, resource []byte) error {
-		if num != resourceSpansResource {
-			return nil
+// EachResourceAttribute calls fn for every attribute of a resource head, as
+// Visitor.Resource gets it.
+func EachResourceAttribute(head []byte, fn func(key, anyValue []byte) error) error {
+	var f field
+	for len(head) > 0 {
+		n := f.read(head)
+		if n < 0 {
+			return ErrMalformed
 		}
-		return each(resource, func(num protowire.Number, keyValue []byte) error {
-			if num != resourceAttributes {
-				return nil
+		if f.num == resourceSpansResource && f.typ == protowire.BytesType {
+			if err := eachKeyValue(f.bytes, resourceAttributes, fn); err != nil {
+				return err
 			}
-			key, text, err := attribute(keyValue)
-			if string(key) == "service.name" {
-				name = text
+		}
+		head = head[n:]
+	}
+	return nil
+}
+
+// eachKeyValue is a loop of its own rather than a call of each: most of the
+// bytes of a span are attributes.
+func eachKeyValue(b []byte, attributes protowire.Number, fn func(key, anyValue []byte) error) error {
+	var f field
+	for len(b) > 0 {
+		n := f.read(b)
+		if n < 0 {
+			return ErrMalformed
+		}
+		if f.num == attributes && f.typ == protowire.BytesType {
+			key, anyValue, err := keyValue(f.bytes)
+			if err != nil {
+				return err
 			}
-			return err
-		})
-	})
-	return name, err
+			if err := fn(key, anyValue); err != nil {
+				return err
+			}
+		}
+		b = b[n:]
+	}
+	return nil
 }
 
 // Routes are the string attributes of a span that say where a request went.
@@ -73,24 +92,29 @@ type Routes struct {
 	Target []byte // http.target, path and query
 }
 
-// Parse reads the attributes of an encoded span.
-func (r *Routes) Parse(span []byte) error {
-	*r = Routes{}
-	return each(span, func(num protowire.Number, keyValue []byte) error {
-		if num != spanAttributes {
-			return nil
-		}
-		key, text, err := attribute(keyValue)
-		switch string(key) {
-		case "http.route":
-			r.Route = text
-		case "url.path":
-			r.Path = text
-		case "http.target":
-			r.Target = text
-		}
+// Take notes an attribute if it is one of them.
+func (r *Routes) Take(key, anyValue []byte) error {
+	switch string(key) {
+	case "http.route":
+		return takeText(&r.Route, anyValue)
+	case "url.path":
+		return takeText(&r.Path, anyValue)
+	case "http.target":
+		return takeText(&r.Target, anyValue)
+	default:
+		return nil
+	}
+}
+
+func takeText(to *[]byte, anyValue []byte) error {
+	var v Value
+	if err := v.Parse(anyValue); err != nil {
 		return err
-	})
+	}
+	if v.Kind == KindString {
+		*to = v.Text
+	}
+	return nil
 }
 
 // AppendWithout appends an encoded span to dst, but for the attributes with the
@@ -104,7 +128,7 @@ func AppendWithout(dst, span []byte, keys ...string) ([]byte, error) {
 		}
 		drop := false
 		if f.num == spanAttributes && f.typ == protowire.BytesType {
-			key, _, err := attribute(f.bytes)
+			key, _, err := keyValue(f.bytes)
 			if err != nil {
 				return nil, err
 			}

@@ -10,6 +10,7 @@ const (
 	spanTraceState = 3
 	spanParent     = 4
 	spanName       = 5
+	spanKind       = 6
 	spanStart      = 7
 	spanEnd        = 8
 	spanAttributes = 9
@@ -40,6 +41,7 @@ type Span struct {
 	ID         [8]byte
 	Start, End uint64
 	StatusCode uint64
+	Kind       uint64
 	TraceState []byte
 	Name       []byte
 	// Root is set where the span has no parent but itself.
@@ -62,6 +64,8 @@ func (s *Span) Parse(b []byte) error {
 			s.Start = f.number
 		case f.typ == protowire.Fixed64Type && f.num == spanEnd:
 			s.End = f.number
+		case f.typ == protowire.VarintType && f.num == spanKind:
+			s.Kind = f.number
 		case f.typ == protowire.BytesType:
 			if f.num == spanParent {
 				setID(parent[:], f.bytes)

@@ -35,6 +35,7 @@ func TestParseReadsWhatASamplerWants(t *testing.T) {
 		s.SetSpanID([8]byte{3})
 		s.SetParentSpanID([8]byte{4})
 		s.SetName("GET")
+		s.SetKind(ptrace.SpanKindServer)
 		s.SetStartTimestamp(10)
 		s.SetEndTimestamp(20)
 		s.Status().SetCode(ptrace.StatusCodeError)
@@ -46,11 +47,11 @@ func TestParseReadsWhatASamplerWants(t *testing.T) {
 	var s otlpwire.Span
 	require.NoError(t, s.Parse(b))
 	require.Equal(t, otlpwire.Span{
-		TraceID: [16]byte{1, 15: 2}, ID: [8]byte{3}, Start: 10, End: 20, StatusCode: 2,
+		TraceID: [16]byte{1, 15: 2}, ID: [8]byte{3}, Start: 10, End: 20, StatusCode: 2, Kind: 2,
 		TraceState: []byte("a=b"), Name: []byte("GET"),
 	}, s)
 	var r otlpwire.Routes
-	require.NoError(t, r.Parse(b))
+	require.NoError(t, otlpwire.EachAttribute(b, r.Take))
 	require.Equal(t, otlpwire.Routes{Route: []byte("/r/{id}"), Path: []byte("/r/1"), Target: []byte("/r/1?x")}, r)
 }
 
@@ -140,30 +141,4 @@ func TestAppendWithoutRemovesOnlyTheGivenKeys(t *testing.T) {
 	got, err := otlpwire.AppendWithout([]byte("x"), b, "a", "c", "absent")
 	require.NoError(t, err)
 	require.Equal(t, "x"+string(want), string(got))
-}
-
-func TestServiceName(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		fill func(ptrace.ResourceSpans)
-		want string
-	}{
-		{"none", func(ptrace.ResourceSpans) {}, ""},
-		{"given", func(rs ptrace.ResourceSpans) {
-			rs.Resource().Attributes().PutStr("service.version", "1")
-			rs.Resource().Attributes().PutStr("service.name", "shop")
-			rs.SetSchemaUrl("urn:x")
-		}, "shop"},
-		{"not a string", func(rs ptrace.ResourceSpans) { rs.Resource().Attributes().PutInt("service.name", 1) }, ""},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			td := ptrace.NewTraces()
-			tc.fill(td.ResourceSpans().AppendEmpty())
-			v := &recorder{}
-			require.NoError(t, otlpwire.Walk(marshal(t, td), v))
-			got, err := otlpwire.ServiceName([]byte(v.resources[0]))
-			require.NoError(t, err)
-			require.Equal(t, tc.want, string(got))
-		})
-	}
 }
