@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
+	"go.uber.org/zap"
 
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/engine"
@@ -40,6 +41,8 @@ type sampler struct {
 	engine    *engine.Engine
 	telemetry *telemetry
 	sender    *sender
+	logger    *zap.Logger
+	shadows   []class.Shadow
 	marshaler ptrace.ProtoMarshaler
 	origin    time.Time
 	stopTick  chan struct{}
@@ -77,6 +80,8 @@ func newSampler(set processor.Settings, cfg *Config, next consumer.Traces) (*sam
 		}),
 		telemetry: tel,
 		sender:    newSender(next, tel, set.Logger),
+		logger:    set.Logger,
+		shadows:   table.Unreachable(),
 		origin:    time.Now(),
 		stopTick:  make(chan struct{}),
 	}
@@ -97,6 +102,10 @@ func (s *sampler) Start(context.Context, component.Host) error {
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	s.started = true
+	for _, shadow := range s.shadows {
+		s.logger.Warn("no trace can reach a class: an earlier one matches all that it would match",
+			zap.String("class", shadow.Class), zap.String("earlier", shadow.By))
+	}
 	s.ticking.Go(s.keepTime)
 	for range senders {
 		s.sending.Go(func() { s.sender.run(s.engine) })
