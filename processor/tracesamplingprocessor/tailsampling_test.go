@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,71 +22,97 @@ import (
 )
 
 // sameClass is one class in the words of each, in YAML.
-type sameClass struct{ name, match, policy string }
+type sameClass struct{ name, class, policy string }
 
-// dropClasses keep nothing. Contrib asks drop policies before all others, so these
-// classes have to be the first.
-var dropClasses = []sameClass{
-	{"drop service", `{services: [noise], routes: ["/health", "/livez"], any_span: true}`, `type: drop, drop: {drop_sub_policy: [
-		{name: s, type: string_attribute, string_attribute: {key: service.name, values: [noise]}},
-		{name: r, type: string_attribute, string_attribute: {key: http.route, values: [/health, /livez]}}]}`},
-}
-
-// keepClasses keep everything.
-var keepClasses = []sameClass{
-	{"status_code", `{status: error}`, `type: status_code, status_code: {status_codes: [ERROR]}`},
-	// Contrib compares whole milliseconds, and wants more than the limit.
-	{"latency 1s", `{min_duration: 1s}`, `type: latency, latency: {threshold_ms: 999}`},
-	{"latency 2501ms", `{min_duration: 2501ms}`, `type: latency, latency: {threshold_ms: 2500}`},
-	{
-		"string_attribute route", `{routes: [/health, /livez], any_span: true}`,
-		`type: string_attribute, string_attribute: {key: http.route, values: [/health, /livez]}`,
-	},
-	{
-		"string_attribute regex", `{routes: ["/checkout*"], any_span: true}`,
-		`type: string_attribute, string_attribute: {key: http.route, values: ["^/checkout"], enabled_regex_matching: true}`,
-	},
-	{
-		"string_attribute service", `{services: [mail]}`,
-		`type: string_attribute, string_attribute: {key: service.name, values: [mail]}`,
-	},
-	{"and", `{status: error, services: [billing], min_duration: 1s}`, `type: and, and: {and_sub_policy: [
+// moreClasses are those that the README's tables do not have.
+var moreClasses = []sameClass{
+	{"latency 2501ms", `match: {min_duration: 2501ms}`, `type: latency, latency: {threshold_ms: 2500}`},
+	{"and", `match: {status: error, services: [billing]}`, `type: and, and: {and_sub_policy: [
 		{name: e, type: status_code, status_code: {status_codes: [ERROR]}},
-		{name: s, type: string_attribute, string_attribute: {key: service.name, values: [billing]}},
-		{name: l, type: latency, latency: {threshold_ms: 999}}]}`},
+		{name: s, type: string_attribute, string_attribute: {key: service.name, values: [billing]}}]}`},
 	{
-		"ottl_condition root", `{routes: [/payments]}`,
+		"route of the root", `match: {routes: [/payments]}`,
 		`type: ottl_condition, ottl_condition: {span: ['IsRootSpan() and span.attributes["http.route"] == "/payments"']}`,
 	},
+	{
+		"route glob", `match: {routes: ["/check*"], any_span: true}`,
+		`type: string_attribute, string_attribute: {key: http.route, values: ["^/check"], enabled_regex_matching: true}`,
+	},
+	{"resource number", `match: {attributes: [{key: cell, min: 5}]}`, `type: numeric_attribute, numeric_attribute: {key: cell, min_value: 5}`},
+	{"resource boolean", `match: {attributes: [{key: canary, values: ["true"]}]}`, `type: boolean_attribute, boolean_attribute: {key: canary, value: true}`},
+	{"present", `match: {attributes: [{key: debug}]}`, `type: ottl_condition, ottl_condition: {span: ['span.attributes["debug"] != nil']}`},
+	{"double", `match: {attributes: [{key: load, min: 0.5}]}`, `type: ottl_condition, ottl_condition: {span: ['span.attributes["load"] >= 0.5']}`},
+	{
+		"kinds", `match: {kinds: [producer, consumer]}`,
+		`type: ottl_condition, ottl_condition: {span: ['span.kind == SPAN_KIND_PRODUCER', 'span.kind == SPAN_KIND_CONSUMER']}`,
+	},
+	{"kind of the root", `match: {kinds: [server], root_only: true}`, `type: ottl_condition, ottl_condition: {span: ['IsRootSpan() and span.kind == SPAN_KIND_SERVER']}`},
+	{
+		"condition of resource and span", `match: {condition: 'resource.attributes["canary"] == false and span.attributes["http.response.status_code"] >= 599'}`,
+		`type: ottl_condition, ottl_condition: {span: ['resource.attributes["canary"] == false and span.attributes["http.response.status_code"] >= 599']}`,
+	},
+	{"not of and", `match: {min_spans: 8, not: {status: error}, services: [shop]}`, `type: and, and: {and_sub_policy: [
+		{name: c, type: span_count, span_count: {min_spans: 8}},
+		{name: n, type: not, not: {not_sub_policy: {name: e, type: status_code, status_code: {status_codes: [ERROR]}}}},
+		{name: s, type: string_attribute, string_attribute: {key: service.name, values: [shop]}}]}`},
+	{
+		"string invert_match", `match: {not: {attributes: [{key: tenant.tier, values: [free, gold]}]}}`,
+		`type: string_attribute, string_attribute: {key: tenant.tier, values: [free, gold], invert_match: true}`,
+	},
+	{
+		"boolean invert_match", `match: {not: {attributes: [{key: debug, values: ["false"]}]}}`,
+		`type: boolean_attribute, boolean_attribute: {key: debug, value: false, invert_match: true}`,
+	},
+	{"drop canaries", `match: {attributes: [{key: canary, values: ["true"]}], not: {status: error}}, keep: 0%`, `type: drop, drop: {drop_sub_policy: [
+		{name: c, type: boolean_attribute, boolean_attribute: {key: canary, value: true}},
+		{name: n, type: not, not: {not_sub_policy: {name: e, type: status_code, status_code: {status_codes: [ERROR]}}}}]}`},
 }
 
-// Both processors get the same requests. In every round the order of the classes is
-// another, so that each has come first; where two classes match, the order decides
-// for both.
+// split takes apart what keeps everything and what keeps nothing. Contrib asks drop
+// policies before all others, so these classes have to be the first. The class that
+// takes the rest is in neither.
+func split(all []sameClass) (keep, drop []sameClass) {
+	for _, c := range all {
+		switch {
+		case !strings.HasPrefix(c.class, "match:"):
+		case strings.HasSuffix(c.class, "keep: 0%"):
+			drop = append(drop, c)
+		default:
+			keep = append(keep, c)
+		}
+	}
+	return keep, drop
+}
+
+// Both processors get the same requests. In every round another class comes first,
+// and some others in random order; where two classes match, the order decides for
+// both.
 func TestDecidesAsTailSampling(t *testing.T) {
 	enableGate(t, "processor.tailsamplingprocessor.recordpolicy")
-	rounds := 20
+	readme, _ := readmeTranslations(t)
+	keep, drop := split(append(readme, moreClasses...))
+	traces := 100_000
 	if underRace {
-		rounds = 2
+		traces = 4000
 	}
 	var mu sync.Mutex
 	seen := map[string]int{}
-	t.Run("rounds", func(t *testing.T) {
-		for round := range rounds {
-			t.Run(fmt.Sprint(round), func(t *testing.T) {
+	t.Run("first", func(t *testing.T) {
+		for round := range keep {
+			t.Run(keep[round].name, func(t *testing.T) {
 				t.Parallel()
 				random := rand.New(rand.NewPCG(uint64(round), 1))
-				classes := make([]sameClass, len(keepClasses))
-				for i, j := range random.Perm(len(keepClasses)) {
-					classes[i] = keepClasses[j]
+				classes := append(slices.Clone(drop), keep[round])
+				for _, i := range random.Perm(len(keep)) {
+					if i != round && random.IntN(4) == 0 {
+						classes = append(classes, keep[i])
+					}
 				}
-				const tracesPerRound = 5000
-				requests := (&population{random: random, stated: 0.5}).requests(tracesPerRound)
+				requests := (&population{random: random, stated: 0.5}).requests(traces/len(keep) + 1)
 				rest := round%2 == 0 // kept, too
-				ours := decisions(t, NewFactory(), ourTable(classes, rest), requests)
+				ours := decisions(t, NewFactory(), ourTable(classes, map[bool]string{true: "keep: 100%", false: "keep: 0%"}[rest]), requests)
 				theirs := decisions(t, tailsamplingprocessor.NewFactory(), theirTable(classes, rest), requests)
 				requireSame(t, theirs, ours)
-				require.Less(t, len(ours), tracesPerRound, "some are dropped")
 				mu.Lock()
 				defer mu.Unlock()
 				for _, d := range ours {
@@ -94,36 +121,58 @@ func TestDecidesAsTailSampling(t *testing.T) {
 			})
 		}
 	})
-	for _, c := range append(keepClasses, sameClass{name: "always_sample"}) {
-		require.Greater(t, seen[c.name], rounds, c.name)
+	if underRace {
+		return
 	}
+	for _, c := range append(keep, sameClass{name: "rest"}) {
+		require.Greater(t, seen[c.name], 50, c.name)
+	}
+	kept := 0
+	for _, n := range seen {
+		kept += n
+	}
+	require.Less(t, kept, traces*9/10, "some are dropped")
 }
 
-func ourTable(keep []sameClass, rest bool) string {
+func ourTable(classes []sameClass, rest string) string {
 	var y strings.Builder
 	y.WriteString("decision_wait: 1h\nroot_wait: 1h\nshutdown_timeout: 10m\nmemory_limit_mib: 4096\nclasses:\n")
-	for _, c := range dropClasses {
-		fmt.Fprintf(&y, "  - {name: %s, match: %s, keep: 0%%}\n", c.name, c.match)
+	for _, c := range classes {
+		keep := ", keep: 100%"
+		if strings.Contains(c.class, "keep:") {
+			keep = ""
+		}
+		fmt.Fprintf(&y, "  - {name: %s, %s%s}\n", c.name, c.class, keep)
 	}
-	for _, c := range keep {
-		fmt.Fprintf(&y, "  - {name: %s, match: %s, keep: 100%%}\n", c.name, c.match)
-	}
-	fmt.Fprintf(&y, "  - {name: always_sample, keep: %s}\n", map[bool]string{true: "100%", false: "0%"}[rest])
+	fmt.Fprintf(&y, "  - {name: rest, %s}\n", rest)
 	return y.String()
 }
 
 const theirHead = "decision_wait: 1h\nnum_traces: 1000000\nsample_on_first_match: true\npolicies:\n"
 
-func theirTable(keep []sameClass, rest bool) string {
+func theirTable(classes []sameClass, rest bool) string {
 	var y strings.Builder
 	y.WriteString(theirHead)
-	for _, c := range append(dropClasses[:len(dropClasses):len(dropClasses)], keep...) {
+	for _, c := range classes {
 		fmt.Fprintf(&y, "  - {name: %s, %s}\n", c.name, strings.ReplaceAll(c.policy, "\t", " "))
 	}
 	if rest {
-		y.WriteString("  - {name: always_sample, type: always_sample}\n")
+		y.WriteString("  - {name: rest, type: always_sample}\n")
 	}
 	return y.String()
+}
+
+// Latency with an upper bound is another: contrib keeps a trace whose spans came in
+// such an order that it was within the bounds for a while.
+func TestKeepsNoTraceAboveMaxDuration(t *testing.T) {
+	enableGate(t, "processor.tailsamplingprocessor.recordpolicy")
+	requests := (&population{random: rand.New(rand.NewPCG(2, 2))}).requests(20_000)
+	within := sameClass{"within", `match: {min_duration: 1s, max_duration: 2500999999ns}`, `type: latency, latency: {threshold_ms: 999, upper_threshold_ms: 2500}`}
+	above := sameClass{"above", `match: {min_duration: 2501ms}`, `type: latency, latency: {threshold_ms: 2500}`}
+	ours := decisions(t, NewFactory(), ourTable([]sameClass{within, above}, "keep: 0%"), requests)
+	theirs := decisions(t, tailsamplingprocessor.NewFactory(), theirTable([]sameClass{above, within}, false), requests)
+	requireSame(t, theirs, ours)
+	require.Greater(t, len(ours), 1000)
 }
 
 const (
