@@ -18,6 +18,7 @@ SPANLAKE_DATA ?= ./data
 CONFIG        ?= config/local.yaml
 FORMAT        ?= table
 FUZZTIME      ?= 20s
+CRASH_ROUNDS  ?= 100
 # Above the memory_limiter's limit in config/local.yaml less what is not heap.
 GOMEMLIMIT    ?= 1200MiB
 export GOMEMLIMIT
@@ -111,6 +112,10 @@ validate: bin/spanlake ## The built binary validates every shipped configuration
 ci: check-fmt check-generate lint test validate ## What .ci/run runs
 
 ## Measure
+
+.PHONY: crash
+crash: build ## Kill the collector under load CRASH_ROUNDS=100 times, and compare the lake with what was acknowledged
+	@CRASH_ROUNDS='$(CRASH_ROUNDS)' go test ./e2e -run '^TestCrash' -count 1 -timeout 0 -v
 
 .PHONY: fuzz
 fuzz: check-cxx ## Run every fuzz target for FUZZTIME=20s

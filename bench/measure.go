@@ -11,22 +11,23 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/bench/internal/load"
+	"github.com/spanlake/spanlake/bench/internal/process"
 	"github.com/spanlake/spanlake/bench/internal/send"
 )
 
 // result is one run of one process.
 type result struct {
 	subject, workload string
-	usage             usage
+	usage             process.Usage
 	sent              send.Result
 	stored            int   // spans
 	disk              int64 // bytes of everything below the data directory
 }
 
 // cpuPerMillion is CPU seconds per million spans received.
-func (r *result) cpuPerMillion() float64 { return r.usage.cpu.Seconds() / float64(r.sent.Spans) * 1e6 }
+func (r *result) cpuPerMillion() float64 { return r.usage.CPU.Seconds() / float64(r.sent.Spans) * 1e6 }
 
-func (r *result) peakMiB() float64 { return float64(r.usage.peak) / (1 << 20) }
+func (r *result) peakMiB() float64 { return float64(r.usage.Peak) / (1 << 20) }
 
 // diskPerSpan is bytes on disk per span stored.
 func (r *result) diskPerSpan() float64 { return float64(r.disk) / float64(max(1, r.stored)) }
@@ -47,37 +48,37 @@ func measure(ctx context.Context, o *options, s *subject, w workload, in *input,
 		return r, err
 	}
 	defer os.RemoveAll(dir)
-	a, err := freeAddresses()
+	config, err := configs.ReadFile("config/" + s.name + "-" + w.name + ".yaml")
 	if err != nil {
 		return r, err
 	}
-	p, err := start(ctx, s, w, a, dir)
+	run := process.Options{Binary: s.binary, Config: config, Token: s.token, Dir: dir}
+	p, err := process.Start(ctx, run)
 	if err != nil {
 		return r, err
 	}
-	sendErr := feed(ctx, o, s, a, p, in, &r)
-	if r.usage, err = p.stop(); sendErr != nil || err != nil {
+	sendErr := feed(ctx, o, s, p, in, &r)
+	if r.usage, err = p.Stop(); sendErr != nil || err != nil {
 		return r, errors.Join(sendErr, err)
 	}
 
-	data := filepath.Join(dir, "data")
-	if r.stored, err = s.stored(data); err != nil {
+	if r.stored, err = s.stored(run.Data()); err != nil {
 		return r, err
 	}
 	if want, tolerance := w.expected(in.stats); math.Abs(float64(r.stored)-want) > tolerance {
 		return r, fmt.Errorf("%d spans stored, expected %.0f with at most %.0f more or less", r.stored, want, tolerance)
 	}
-	r.disk, err = size(data)
+	r.disk, err = size(run.Data())
 	return r, err
 }
 
 // feed sends the input and waits until the process is done with it.
-func feed(ctx context.Context, o *options, s *subject, a addresses, p *process, in *input, r *result) error {
+func feed(ctx context.Context, o *options, s *subject, p *process.Process, in *input, r *result) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
 		select {
-		case <-p.done:
+		case <-p.Done:
 			cancel(errors.New("ended while it was sent to"))
 		case <-ctx.Done():
 		}
@@ -87,9 +88,9 @@ func feed(ctx context.Context, o *options, s *subject, a addresses, p *process, 
 		return err
 	}
 	defer f.Close()
-	endpoint := a.http
+	endpoint := p.HTTP
 	if o.grpc {
-		endpoint = a.grpc
+		endpoint = p.GRPC
 	}
 	r.sent, err = send.Run(ctx, send.Options{
 		Endpoint: endpoint, GRPC: o.grpc, Token: s.token, Connections: o.connections, Rate: o.rate,

@@ -90,8 +90,8 @@ func TestMeasure(t *testing.T) {
 		require.Equal(t, in.stats.Spans, r.sent.Spans)
 		require.Equal(t, in.stats.Spans, r.stored)
 		require.Equal(t, in.stats.Bytes+4*int64(in.stats.Requests), r.disk)
-		require.Positive(t, r.usage.cpu)
-		require.Positive(t, r.usage.peak)
+		require.Positive(t, r.usage.CPU)
+		require.Positive(t, r.usage.Peak)
 	})
 	for behaviour, want := range map[string]string{
 		loseSpans:    "0 spans stored, expected",
@@ -136,7 +136,7 @@ func TestReport(t *testing.T) {
 	add := func(subject string, cpu float64, mib, stored int) {
 		r := result{subject: subject, workload: "keep", stored: stored, disk: int64(stored) * 50}
 		r.sent.Spans, r.sent.Elapsed = 1_000_000, 40e9
-		r.usage.cpu, r.usage.peak = secondsOf(cpu), int64(mib)<<20
+		r.usage.CPU, r.usage.Peak = secondsOf(cpu), int64(mib)<<20
 		results = append(results, r)
 	}
 	add("spanlake", 5, 100, 10)

@@ -45,6 +45,35 @@ func TestAfterAFailedWriteOrSyncNothingGoesIntoTheSegment(t *testing.T) {
 	}
 }
 
+// A failed sync leaves pages that can be read and are on no disk. Whoever has
+// read them at a start may have acted on them.
+func TestWhatIsReadAfterAStartSurvivesAPowerCut(t *testing.T) {
+	disk := fsystest.NewCrash()
+	l := open(t, disk, "/wal")
+	add(t, l, "kept")
+	p, err := l.Append([]byte("refused"))
+	require.NoError(t, err)
+	disk.Fail(fsystest.OpSync, 1, errDisk)
+	require.ErrorIs(t, l.Sync(t.Context(), p), ErrFailed)
+
+	disk = disk.Kill()
+	require.Equal(t, []string{"kept", "refused"}, readAll(t, open(t, disk, "/wal")))
+	disk = disk.Crash()
+	require.Equal(t, []string{"kept", "refused"}, readAll(t, open(t, disk, "/wal")))
+}
+
+func TestAStartWithoutRoomForACopyRepairsInPlace(t *testing.T) {
+	disk := fsystest.NewCrash()
+	l := open(t, disk, "/wal")
+	add(t, l, "one", "two")
+	disk = disk.Kill()
+	disk.SetFree(0)
+	l = open(t, disk, "/wal")
+	require.Equal(t, []string{"one", "two"}, readAll(t, l))
+	require.NoError(t, l.Close())
+	require.Equal(t, []string{"one", "two"}, readAll(t, open(t, disk.Crash(), "/wal")))
+}
+
 func TestFailedSegmentWithoutDurableRecordsGoes(t *testing.T) {
 	disk := fsystest.NewCrash()
 	l := open(t, disk, "/wal")

@@ -118,9 +118,9 @@ func (l *Log) inspect(number uint64) (sealed, error) {
 	return s, errors.Join(err, f.Close())
 }
 
-// repair cuts a torn tail off. It syncs in any case: what is read from here on
-// has to be on disk, and the process that wrote it may have died before its
-// own sync.
+// repair cuts a torn tail off, and makes sure that what is read from here on is
+// on disk: the process that wrote it may have died before its own sync, or after
+// one that failed.
 func (l *Log) repair(f fsys.File, number uint64) (sealed, error) {
 	s := sealed{Sealed: Sealed{Segment: number, End: headerSize}}
 	size, err := fileSize(f)
@@ -141,17 +141,52 @@ func (l *Log) repair(f fsys.File, number uint64) (sealed, error) {
 			return s, f.Sync()
 		}
 	}
-	if _, err := r.each(func([]byte) error { return nil }); err != nil {
+	if _, err := r.each(func(int64, []byte) error { return nil }); err != nil {
 		return s, err
 	}
 	s.End, s.size = r.last, r.last
+	l.torn += max(0, size-r.last)
+	if r.last > headerSize && l.rewrite(f, number, r.last) == nil {
+		return s, nil
+	}
+	// There may be no room for a copy.
 	if size > r.last {
-		l.torn += size - r.last
 		if err := f.Truncate(r.last); err != nil {
 			return s, err
 		}
 	}
 	return s, f.Sync()
+}
+
+// rewrite replaces a segment by a copy of its first bytes. To sync what is there
+// would not do: after a failed sync the kernel shows pages that it could not
+// write as if it had, until it forgets them, and syncs without them.
+func (l *Log) rewrite(f fsys.File, number uint64, size int64) error {
+	name := l.path(number)
+	tmp := name + fsys.TempSuffix
+	err := l.copySynced(tmp, io.NewSectionReader(f, 0, size))
+	if err == nil {
+		err = l.fs.Rename(tmp, name)
+	}
+	if err == nil {
+		err = l.fs.SyncDir(l.dir)
+	}
+	if err != nil {
+		_ = l.fs.Remove(tmp) // the next start overwrites it
+	}
+	return err
+}
+
+func (l *Log) copySynced(name string, from io.Reader) error {
+	f, err := l.fs.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fsys.FileMode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, from)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // begin makes the segment that takes records. Where the disk is too full for

@@ -22,6 +22,12 @@ type ReadStats struct {
 // Damaged ones are skipped and counted. The record is valid only during the
 // call. An error of fn, or of the disk, ends the reading and is returned.
 func (l *Log) Read(number uint64, fn func(record []byte) error) (ReadStats, error) {
+	return l.Scan(number, func(_ int64, record []byte) error { return fn(record) })
+}
+
+// Scan is Read that tells where each record begins: the offset of its first
+// byte in the segment, by which ReadAt finds it.
+func (l *Log) Scan(number uint64, fn func(offset int64, record []byte) error) (ReadStats, error) {
 	l.mu.Lock()
 	i, closed := l.find(number), l.closed
 	var end int64
@@ -43,7 +49,7 @@ func (l *Log) Read(number uint64, fn func(record []byte) error) (ReadStats, erro
 	return stats, errors.Join(err, f.Close())
 }
 
-func (l *Log) readFile(f fsys.File, number uint64, end int64, fn func([]byte) error) (ReadStats, error) {
+func (l *Log) readFile(f fsys.File, number uint64, end int64, fn func(int64, []byte) error) (ReadStats, error) {
 	size, err := fileSize(f)
 	if err != nil {
 		return ReadStats{}, fmt.Errorf("read segment %d: %w", number, err)
@@ -103,9 +109,9 @@ func (r *reader) header(id identity, number uint64) (bool, error) {
 	return checkHeader(h, id, number)
 }
 
-// each calls fn with each whole record. It counts only the damage that has a
+// each calls fn with each whole record and its offset. It counts only the damage that has a
 // whole record behind it: what follows the last one is for the caller to judge.
-func (r *reader) each(fn func([]byte) error) (ReadStats, error) {
+func (r *reader) each(fn func(int64, []byte) error) (ReadStats, error) {
 	var stats ReadStats
 	damaged := int64(0)
 	for off := r.last; off < r.size; {
@@ -134,7 +140,7 @@ func (r *reader) each(fn func([]byte) error) (ReadStats, error) {
 		stats.DamagedRecords += damaged
 		stats.DamagedBytes += begin - r.last
 		damaged, r.last = 0, off
-		if err := fn(record); err != nil {
+		if err := fn(begin+frameSize, record); err != nil {
 			return stats, err
 		}
 	}

@@ -309,7 +309,7 @@ func FuzzReaderTakesAnyBytes(f *testing.F) {
 		r := newReader(bytes.NewReader(data), int64(len(data)), key)
 		_, _ = r.header(id, number)
 		last, total := int64(headerSize), int64(0)
-		stats, err := r.each(func(record []byte) error {
+		stats, err := r.each(func(_ int64, record []byte) error {
 			total += int64(len(record)) + frameSize
 			require.GreaterOrEqual(t, r.last, last)
 			last = r.last

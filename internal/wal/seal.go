@@ -144,6 +144,7 @@ func (l *Log) Remove(number uint64) error {
 	}
 	l.bytes -= l.sealed[i].size
 	l.sealed = slices.Delete(l.sealed, i, i+1)
+	l.closeHandle(number)
 	return nil
 }
 
@@ -158,6 +159,9 @@ func (l *Log) Close() error {
 		return nil
 	}
 	l.closed = true
+	for number := range l.handles {
+		l.closeHandle(number)
+	}
 	var errs []error
 	if s := l.active; s != nil {
 		if !s.empty() {

@@ -83,6 +83,8 @@ type Log struct {
 	cuts    []Sealed // the last segments that lost refused records, ascending
 	bytes   int64    // files of all segments, with what is still in memory
 	closed  bool
+	// handles are the open files of ReadAt, by segment.
+	handles map[uint64]fsys.File
 }
 
 type sealed struct {

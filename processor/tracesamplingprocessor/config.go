@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 )
@@ -22,8 +23,15 @@ type Config struct {
 	// stops.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 	// MemoryLimitMiB bounds the spans held: of undecided traces, and of kept ones
-	// until the next component has taken them.
+	// until the next component has taken them. Above it spans are held in the
+	// journal only; without a journal the oldest traces are decided early.
 	MemoryLimitMiB int64 `mapstructure:"memory_limit_mib"`
+	// MaxTraceSizeMiB bounds the spans held of one trace. Beyond three quarters of
+	// it the trace gets only roots and errors, beyond it nothing.
+	MaxTraceSizeMiB int64 `mapstructure:"max_trace_size_mib"`
+	// Journal makes accepted spans durable before they are acknowledged. Without it
+	// a crash loses what is undecided.
+	Journal configoptional.Optional[JournalConfig] `mapstructure:"journal"`
 	// Classes say which traces are kept, and for how long. The first class that
 	// matches decides; the last has no match and takes the rest.
 	Classes []class.Config `mapstructure:"classes"`
@@ -31,12 +39,23 @@ type Config struct {
 	_ struct{}
 }
 
+// JournalConfig is where accepted spans are kept until they are handed on.
+type JournalConfig struct {
+	// Directory is created where it is missing. No other processor may have it.
+	Directory string `mapstructure:"directory"`
+	// MaxSizeMiB bounds the files in it.
+	MaxSizeMiB int64 `mapstructure:"max_size_mib"`
+
+	_ struct{}
+}
+
 var _ component.Config = (*Config)(nil)
 
-// Bounds of memory_limit_mib: room for some requests, and no overflow in bytes.
+// Bounds of the sizes: room for some requests, and no overflow in bytes.
 const (
-	minMemoryMiB = 8
-	maxMemoryMiB = 1 << 20
+	minMemoryMiB  = 8
+	minJournalMiB = 64
+	maxMiB        = 1 << 20
 )
 
 // Validate reports every fault of the configuration.
@@ -54,8 +73,18 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("%s: %s must be positive", wait.key, wait.d))
 		}
 	}
-	if c.MemoryLimitMiB < minMemoryMiB || c.MemoryLimitMiB > maxMemoryMiB {
-		errs = append(errs, fmt.Errorf("memory_limit_mib: %d must be from %d to %d", c.MemoryLimitMiB, minMemoryMiB, maxMemoryMiB))
+	size := func(key string, mib, least int64) {
+		if mib < least || mib > maxMiB {
+			errs = append(errs, fmt.Errorf("%s: %d must be from %d to %d", key, mib, least, int64(maxMiB)))
+		}
+	}
+	size("memory_limit_mib", c.MemoryLimitMiB, minMemoryMiB)
+	size("max_trace_size_mib", c.MaxTraceSizeMiB, 1)
+	if j := c.Journal.Get(); j != nil {
+		if j.Directory == "" {
+			errs = append(errs, errors.New(`journal.directory: "" must name a directory`))
+		}
+		size("journal.max_size_mib", j.MaxSizeMiB, minJournalMiB)
 	}
 	return errors.Join(append(errs, class.Validate(c.Classes))...)
 }

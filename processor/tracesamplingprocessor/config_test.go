@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
@@ -38,6 +39,8 @@ func TestConfigOfTheDesign(t *testing.T) {
 		RootWait:        3 * time.Second,
 		ShutdownTimeout: 2 * time.Second,
 		MemoryLimitMiB:  1024,
+		MaxTraceSizeMiB: 8,
+		Journal:         configoptional.Some(JournalConfig{Directory: "./data/journal", MaxSizeMiB: 512}),
 		Classes: []class.Config{
 			{Name: "errors", Match: &class.Match{Status: "error"}, Keep: "100%", Retention: "30d"},
 			{Name: "slow", Match: &class.Match{MinDuration: time.Second}, Keep: "1/1", Retention: "14d"},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/processor"
 
@@ -27,6 +28,8 @@ func createDefaultConfig() component.Config {
 		RootWait:        6 * time.Second, // SDKs export every 5 s
 		ShutdownTimeout: 4 * time.Second,
 		MemoryLimitMiB:  512,
+		MaxTraceSizeMiB: 16,
+		Journal:         configoptional.Default(JournalConfig{MaxSizeMiB: 4096}),
 		Classes:         []class.Config{{Name: "normal", Keep: "100%", Retention: "7d"}},
 	}
 }

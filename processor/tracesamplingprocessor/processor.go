@@ -16,6 +16,7 @@ import (
 
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/engine"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 )
 
 const (
@@ -32,26 +33,31 @@ const (
 	verdictShare = 16
 )
 
-var errShutdown = errors.New("trace_sampling has been shut down")
+var errNotRunning = errors.New("trace_sampling is not running")
 
-// sampler is the life cycle around the engine: one goroutine for time, a few
-// for handing on.
+// sampler is the life cycle around the engine: a goroutine for time, one for the
+// journal, a few for handing on.
 type sampler struct {
 	cfg       *Config
-	engine    *engine.Engine
-	telemetry *telemetry
-	sender    *sender
+	table     *class.Table
+	next      consumer.Traces
 	logger    *zap.Logger
-	shadows   []class.Shadow
+	telemetry *telemetry
 	marshaler ptrace.ProtoMarshaler
 	origin    time.Time
-	stopTick  chan struct{}
-	ticking   sync.WaitGroup
-	sending   sync.WaitGroup
 
-	// gate is held for reading by every ConsumeTraces; it guards started and closed.
-	gate            sync.RWMutex
-	started, closed bool
+	// Made by Start.
+	engine  *engine.Engine
+	journal *journal.Journal // nil: none
+	sender  *sender
+
+	stop    chan struct{}
+	working sync.WaitGroup // time and journal
+	sending sync.WaitGroup
+
+	// gate is held for reading by every ConsumeTraces; it guards open.
+	gate sync.RWMutex
+	open bool
 }
 
 var _ processor.Traces = (*sampler)(nil)
@@ -61,34 +67,18 @@ func newSampler(set processor.Settings, cfg *Config, next consumer.Traces) (*sam
 	if err != nil {
 		return nil, err
 	}
-	tel, err := newTelemetry(set.TelemetrySettings, table)
+	tel, err := newTelemetry(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
-	memory := cfg.MemoryLimitMiB << 20
-	s := &sampler{
-		cfg: cfg,
-		engine: engine.New(engine.Options{
-			Table:         table,
-			DecisionWait:  cfg.DecisionWait,
-			RootWait:      cfg.RootWait,
-			MemoryLimit:   memory,
-			VerdictMemory: memory / verdictShare,
-			BatchSpans:    batchSpans,
-			BatchBytes:    batchBytes,
-			Observer:      tel,
-		}),
-		telemetry: tel,
-		sender:    newSender(next, tel, set.Logger),
+	return &sampler{
+		cfg:       cfg,
+		table:     table,
+		next:      next,
 		logger:    set.Logger,
-		shadows:   table.Unreachable(),
-		origin:    time.Now(),
-		stopTick:  make(chan struct{}),
-	}
-	if err := tel.observe(s.engine); err != nil {
-		return nil, err
-	}
-	return s, nil
+		telemetry: tel,
+		stop:      make(chan struct{}),
+	}, nil
 }
 
 // Capabilities implements consumer.Traces. What arrives is encoded as it is and
@@ -97,44 +87,114 @@ func (*sampler) Capabilities() consumer.Capabilities {
 	return consumer.Capabilities{MutatesData: false}
 }
 
-// Start implements component.Component.
+// Start implements component.Component. It takes up what the journal holds.
 func (s *sampler) Start(context.Context, component.Host) error {
-	s.gate.Lock()
-	defer s.gate.Unlock()
-	s.started = true
-	for _, shadow := range s.shadows {
-		s.logger.Warn("no trace can reach a class: an earlier one matches all that it would match",
+	s.origin = time.Now()
+	for _, shadow := range s.table.Unreachable() {
+		s.logger.Warn("No trace can reach a class: an earlier one matches all that it would match",
 			zap.String("class", shadow.Class), zap.String("earlier", shadow.By))
 	}
-	s.ticking.Go(s.keepTime)
+	if err := s.openJournal(); err != nil {
+		return err
+	}
+	memory := s.cfg.MemoryLimitMiB << 20
+	s.engine = engine.New(engine.Options{
+		Table:         s.table,
+		DecisionWait:  s.cfg.DecisionWait,
+		RootWait:      s.cfg.RootWait,
+		MemoryLimit:   memory,
+		MaxTraceSize:  s.cfg.MaxTraceSizeMiB << 20,
+		VerdictMemory: memory / verdictShare,
+		BatchSpans:    batchSpans,
+		BatchBytes:    batchBytes,
+		Origin:        s.origin,
+		Observer:      s.telemetry,
+		Journal:       s.journal,
+	})
+	s.sender = newSender(s.next, s.telemetry, s.logger, s.journal != nil)
+	if err := s.recover(); err != nil {
+		return errors.Join(err, s.journal.Close())
+	}
+	if err := s.telemetry.observe(s.engine, s.journal); err != nil {
+		return err
+	}
+	s.every(tick, func() { s.engine.Tick(s.now()) })
+	if s.journal != nil {
+		s.every(tick, s.journal.Maintain)
+	}
 	for range senders {
 		s.sending.Go(func() { s.sender.run(s.engine) })
+	}
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	s.open = true
+	return nil
+}
+
+func (s *sampler) openJournal() error {
+	cfg := s.cfg.Journal.Get()
+	if cfg == nil {
+		return nil
+	}
+	var err error
+	s.journal, err = journal.Open(journal.Options{
+		Directory:    cfg.Directory,
+		MaxBytes:     cfg.MaxSizeMiB << 20,
+		VerdictBytes: s.cfg.MemoryLimitMiB << 20 / verdictShare,
+	})
+	if err != nil {
+		return fmt.Errorf("journal.directory: %w", err)
 	}
 	return nil
 }
 
-func (s *sampler) keepTime() {
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			s.engine.Tick(s.now())
-		case <-s.stopTick:
-			return
-		}
+func (s *sampler) recover() error {
+	if s.journal == nil {
+		return nil
 	}
+	r, err := s.engine.Recover()
+	if err != nil {
+		return fmt.Errorf("journal.directory: %s: %w", s.cfg.Journal.Get().Directory, err)
+	}
+	s.telemetry.recovered(&r)
+	if r.Chunks > 0 {
+		s.logger.Info("Took up what the journal holds",
+			zap.Int("undecided_spans", r.UndecidedSpans), zap.Int("kept_spans", r.KeptSpans),
+			zap.Int64("batches", r.Batches), zap.Duration("took", s.now()))
+	}
+	if r.DamagedRecords > 0 || r.LostPieces > 0 {
+		s.logger.Error("The journal is damaged; what could be read of it is taken up",
+			zap.Int64("records", r.DamagedRecords), zap.Int64("bytes", r.DamagedBytes), zap.Int64("lost_chunks", r.LostPieces))
+	}
+	return nil
+}
+
+// every calls fn until the sampler stops.
+func (s *sampler) every(period time.Duration, fn func()) {
+	s.working.Go(func() {
+		ticker := time.NewTicker(period)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				fn()
+			case <-s.stop:
+				return
+			}
+		}
+	})
 }
 
 // now is monotonic, so that a step of the wall clock decides nothing.
 func (s *sampler) now() time.Duration { return time.Since(s.origin) }
 
-// ConsumeTraces implements consumer.Traces. It takes all of td or nothing.
+// ConsumeTraces implements consumer.Traces. It takes all of td or nothing. With a
+// journal, td is on disk when it returns nil.
 func (s *sampler) ConsumeTraces(_ context.Context, td ptrace.Traces) error {
 	s.gate.RLock()
 	defer s.gate.RUnlock()
-	if s.closed {
-		return errShutdown
+	if !s.open {
+		return errNotRunning
 	}
 	otlp, err := s.marshaler.MarshalTraces(td)
 	if err != nil {
@@ -144,54 +204,31 @@ func (s *sampler) ConsumeTraces(_ context.Context, td ptrace.Traces) error {
 	if err == nil {
 		return nil
 	}
-	s.telemetry.refused()
-	if errors.Is(err, engine.ErrFull) {
-		return err
+	r := refusalOf(err)
+	s.telemetry.refused(r.reason)
+	if r.permanent {
+		return consumererror.NewPermanent(err)
 	}
-	return consumererror.NewPermanent(err)
+	return err
 }
 
-// Shutdown implements component.Component. It decides every trace by what is
-// known of it and hands on what is kept, within shutdown_timeout; what cannot be
-// handed on by then is dropped and counted.
-func (s *sampler) Shutdown(ctx context.Context) error {
-	s.gate.Lock()
-	closed, started := s.closed, s.started
-	s.closed = true
-	s.gate.Unlock()
-	if closed {
-		return nil
-	}
-	defer s.telemetry.shutdown()
-	// A tenth is left for goroutines to end once the time for sending is over.
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.ShutdownTimeout)
-	defer cancel()
-	sending, cancelSending := context.WithTimeout(ctx, s.cfg.ShutdownTimeout*9/10)
-	defer cancelSending()
+type refusal struct {
+	reason    string
+	permanent bool
+}
 
-	close(s.stopTick)
-	s.ticking.Wait() // what a tick has decided must be in the outbox before it closes
-	s.engine.DecideAll(s.now())
-	s.engine.Close()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		s.sending.Wait()
-	}()
-	if started {
-		select {
-		case <-ended:
-		case <-sending.Done():
-		}
-	}
-	s.sender.stop()
-	for b := s.engine.TryNext(); b != nil; b = s.engine.TryNext() {
-		s.sender.drop(b, reasonShutdown)
-	}
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("shutdown_timeout: the next component still holds a batch: %w", ctx.Err())
+// refusalOf decides what a sender may expect of sending a batch again.
+func refusalOf(err error) refusal {
+	switch {
+	case errors.Is(err, engine.ErrFull):
+		return refusal{reason: "memory"}
+	case errors.Is(err, journal.ErrFull):
+		return refusal{reason: "journal_full"}
+	case errors.Is(err, journal.ErrFailed):
+		return refusal{reason: "journal_failed"}
+	case errors.Is(err, engine.ErrTooLarge), errors.Is(err, journal.ErrTooLarge):
+		return refusal{reason: "too_large", permanent: true}
+	default:
+		return refusal{reason: "malformed", permanent: true}
 	}
 }

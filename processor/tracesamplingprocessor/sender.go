@@ -26,17 +26,20 @@ type sender struct {
 	telemetry   *telemetry
 	logger      *zap.Logger
 	unmarshaler ptrace.ProtoUnmarshaler
+	// durable is set where what is not handed on stays in the journal.
+	durable bool
 	// ctx is that of every call and pause, which stop ends at once.
 	ctx  context.Context
 	stop context.CancelFunc
 }
 
-func newSender(next consumer.Traces, tel *telemetry, logger *zap.Logger) *sender {
+func newSender(next consumer.Traces, tel *telemetry, logger *zap.Logger, durable bool) *sender {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &sender{next: next, telemetry: tel, logger: logger, ctx: ctx, stop: cancel}
+	return &sender{next: next, telemetry: tel, logger: logger, durable: durable, ctx: ctx, stop: cancel}
 }
 
-// run hands on batches until the engine is closed and empty.
+// run hands on batches until the engine is closed and empty. Once stop was called
+// it leaves the rest to the journal, or drops it.
 func (s *sender) run(e *engine.Engine) {
 	encoder := e.NewEncoder()
 	for b := e.Next(); b != nil; b = e.Next() {
@@ -44,32 +47,53 @@ func (s *sender) run(e *engine.Engine) {
 	}
 }
 
-// send ends when the batch was taken or dropped.
+// send ends when the batch was taken or dropped, or stays in the journal.
 func (s *sender) send(encoder *engine.Encoder, b *engine.Batch) {
+	if s.insist(b.Prepare, "The journal fails; kept spans wait", "The journal works again") != nil {
+		s.stay(b)
+		return
+	}
+	if b.Spans() == 0 { // all of it was lost
+		b.Done()
+		return
+	}
 	otlp, err := encoder.Encode(b)
 	if err != nil {
 		s.fail(b, err)
 		return
 	}
+	err = s.insist(func() error { return s.attempt(otlp) },
+		"The next component refuses spans for the time being; they are kept and sent again",
+		"The next component takes spans again")
+	switch {
+	case err == nil:
+		s.telemetry.handedOn(b.Spans())
+		b.Done()
+	case s.ctx.Err() != nil:
+		s.stay(b)
+	default:
+		s.fail(b, err)
+	}
+}
+
+// insist calls fn until it succeeds, fails for good, or stop is called.
+func (s *sender) insist(fn func() error, trouble, relief string) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := s.attempt(otlp)
+		err := s.ctx.Err()
+		if err == nil {
+			err = fn()
+		}
 		switch {
 		case err == nil:
 			if pause > firstPause {
-				s.logger.Info("The next component takes spans again")
+				s.logger.Info(relief)
 			}
-			s.telemetry.handedOn(b.Spans())
-			b.Done()
-			return
-		case s.ctx.Err() != nil:
-			s.drop(b, reasonShutdown)
-			return
-		case consumererror.IsPermanent(err):
-			s.fail(b, err)
-			return
+			return nil
+		case s.ctx.Err() != nil, consumererror.IsPermanent(err):
+			return err
 		}
 		if pause == firstPause {
-			s.logger.Warn("The next component refuses spans for the time being; they are kept and sent again", zap.Error(err))
+			s.logger.Warn(trouble, zap.Error(err))
 		}
 		select {
 		case <-time.After(pause):
@@ -82,9 +106,6 @@ func (s *sender) send(encoder *engine.Encoder, b *engine.Batch) {
 // attempt decodes the batch anew each time, as the next component may have
 // changed what it refused.
 func (s *sender) attempt(otlp []byte) error {
-	if err := s.ctx.Err(); err != nil {
-		return err
-	}
 	td, err := s.unmarshaler.UnmarshalTraces(otlp)
 	if err != nil {
 		return consumererror.NewPermanent(err)
@@ -95,6 +116,13 @@ func (s *sender) attempt(otlp []byte) error {
 func (s *sender) fail(b *engine.Batch, err error) {
 	s.logger.Error("Kept spans are dropped: they can never be handed on", zap.Int("spans", b.Spans()), zap.Error(err))
 	s.drop(b, reasonDownstream)
+}
+
+// stay leaves a batch to the journal; without one it is lost.
+func (s *sender) stay(b *engine.Batch) {
+	if !s.durable {
+		s.drop(b, reasonShutdown)
+	}
 }
 
 func (s *sender) drop(b *engine.Batch, reason engine.Reason) {

@@ -2,14 +2,15 @@ package tracesamplingprocessor
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/engine"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/metadata"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
 )
@@ -28,44 +29,50 @@ var faultNames = map[otlpwire.Fault]string{
 	otlpwire.EndBeforeStart: "end_before_start",
 }
 
-// telemetry writes the engine's sums to the Collector's own metrics. It is
-// immutable once made.
+// telemetry writes the engine's sums to the Collector's own metrics.
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
-	// verdicts are the attributes by class, dropped before kept.
-	verdicts []metric.AddOption
+	// verdicts are the attributes by class and outcome, as they come up: string
+	// and engine.Outcome to metric.AddOption.
+	verdicts sync.Map
+}
+
+type verdictKey struct {
+	class   string
+	outcome engine.Outcome
 }
 
 var _ engine.Observer = (*telemetry)(nil)
 
-func newTelemetry(set component.TelemetrySettings, table *class.Table) (*telemetry, error) {
+func newTelemetry(set component.TelemetrySettings) (*telemetry, error) {
 	builder, err := metadata.NewTelemetryBuilder(set)
 	if err != nil {
 		return nil, err
 	}
-	t := &telemetry{builder: builder}
-	for i := range table.Len() {
-		for _, verdict := range []string{"dropped", "kept"} {
-			t.verdicts = append(t.verdicts, with(
-				attribute.String("class", table.Class(i).Name), attribute.String("verdict", verdict)))
-		}
-	}
-	return t, nil
+	return &telemetry{builder: builder}, nil
 }
 
 func with(attributes ...attribute.KeyValue) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(attributes...))
 }
 
-// observe registers the gauges.
-func (t *telemetry) observe(e *engine.Engine) error {
-	gauges := []struct {
+// observe registers the gauges. Without a journal its gauges are not there.
+func (t *telemetry) observe(e *engine.Engine, j *journal.Journal) error {
+	type gauge struct {
 		register func(metric.Int64Callback) error
 		value    func() int64
-	}{
-		{t.builder.RegisterProcessorTraceSamplingUndecidedTracesCallback, func() int64 { n, _ := e.Undecided(); return n }},
-		{t.builder.RegisterProcessorTraceSamplingUndecidedBytesCallback, func() int64 { _, n := e.Undecided(); return n }},
+	}
+	gauges := []gauge{
+		{t.builder.RegisterProcessorTraceSamplingUndecidedTracesCallback, func() int64 { n, _, _ := e.Undecided(); return n }},
+		{t.builder.RegisterProcessorTraceSamplingUndecidedBytesCallback, func() int64 { _, n, _ := e.Undecided(); return n }},
 		{t.builder.RegisterProcessorTraceSamplingQueuedBytesCallback, e.Released},
+	}
+	if j != nil {
+		gauges = append(gauges,
+			gauge{t.builder.RegisterProcessorTraceSamplingSpilledBytesCallback, func() int64 { _, _, n := e.Undecided(); return n }},
+			gauge{t.builder.RegisterProcessorTraceSamplingJournalBytesCallback, j.Bytes},
+			gauge{t.builder.RegisterProcessorTraceSamplingJournalUnwrittenCallback, j.Unwritten},
+		)
 	}
 	for _, g := range gauges {
 		err := g.register(func(_ context.Context, o metric.Int64Observer) error {
@@ -99,15 +106,16 @@ func (t *telemetry) Mended(fault otlpwire.Fault, spans int) {
 }
 
 // Decided implements engine.Observer.
-func (t *telemetry) Decided(classIndex int, kept bool, traces, spans int) {
-	i := 2 * classIndex
-	if kept {
-		i++
+func (t *telemetry) Decided(class string, o engine.Outcome, traces, spans int) {
+	key := verdictKey{class, o}
+	option, ok := t.verdicts.Load(key)
+	if !ok {
+		option, _ = t.verdicts.LoadOrStore(key, with(attribute.String("class", class), attribute.String("verdict", o.String())))
 	}
 	if traces > 0 {
-		t.builder.ProcessorTraceSamplingDecidedTraces.Add(context.Background(), int64(traces), t.verdicts[i])
+		t.builder.ProcessorTraceSamplingDecidedTraces.Add(context.Background(), int64(traces), option.(metric.MeasurementOption))
 	}
-	t.builder.ProcessorTraceSamplingDecidedSpans.Add(context.Background(), int64(spans), t.verdicts[i])
+	t.builder.ProcessorTraceSamplingDecidedSpans.Add(context.Background(), int64(spans), option.(metric.MeasurementOption))
 }
 
 // Late implements engine.Observer.
@@ -126,8 +134,20 @@ func (t *telemetry) Waited(d time.Duration) {
 	t.builder.ProcessorTraceSamplingDecisionLatency.Record(context.Background(), d.Seconds())
 }
 
-func (t *telemetry) refused() {
-	t.builder.ProcessorTraceSamplingRefusedBatches.Add(context.Background(), 1)
+// TracesTrimmed implements engine.Observer.
+func (t *telemetry) TracesTrimmed(traces int) {
+	t.builder.ProcessorTraceSamplingTrimmedTraces.Add(context.Background(), int64(traces))
+}
+
+func (t *telemetry) refused(reason string) {
+	t.builder.ProcessorTraceSamplingRefusedBatches.Add(context.Background(), 1, with(attribute.String("reason", reason)))
+}
+
+func (t *telemetry) recovered(r *engine.Recovered) {
+	for state, spans := range map[string]int{"undecided": r.UndecidedSpans, "kept": r.KeptSpans} {
+		t.builder.ProcessorTraceSamplingRecoveredSpans.Add(context.Background(), int64(spans), with(attribute.String("state", state)))
+	}
+	t.builder.ProcessorTraceSamplingJournalDamagedRecords.Add(context.Background(), r.DamagedRecords)
 }
 
 func (t *telemetry) retried() {

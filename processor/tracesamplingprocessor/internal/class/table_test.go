@@ -57,6 +57,25 @@ func TestClassifyByDurationIsExactToTheNanosecond(t *testing.T) {
 	}
 }
 
+func TestUpperBoundsAreInclusive(t *testing.T) {
+	tab := table(t, class(Match{MaxDuration: 10, MinSpans: 2, MaxSpans: 3}))
+	for _, tc := range []struct {
+		name  string
+		facts Facts
+		want  bool
+	}{
+		{"at the bounds", Facts{Start: 5, End: 15, Spans: 3}, true},
+		{"longer by one", Facts{Start: 5, End: 16, Spans: 3}, false},
+		{"more spans", Facts{Start: 5, End: 15, Spans: 4}, false},
+		{"fewer spans", Facts{Start: 5, End: 15, Spans: 1}, false},
+		{"most spans", Facts{Start: 5, End: 15, Spans: 1<<32 - 1}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.Equal(t, tc.want, tab.Classify(&tc.facts) == 0)
+		})
+	}
+}
+
 func TestConditionsHoldOverTheWholeTrace(t *testing.T) {
 	tab := table(t, class(Match{Status: "error", Routes: []string{"/checkout*"}, Services: []string{"shop", "pay*"}}))
 	var whole Facts
@@ -119,6 +138,9 @@ func TestOverruleNeedsProofFromTheLateSpansAlone(t *testing.T) {
 		Config{Name: "quiet", Keep: "0%", Match: &Match{Status: "unset"}},
 		Config{Name: "errors", Keep: "100%", Match: &Match{Status: "error"}},
 		Config{Name: "shop", Keep: "50%", Match: &Match{Services: []string{"shop"}}},
+		Config{Name: "short", Keep: "50%", Match: &Match{Any: []Match{{MaxDuration: 1}, {Services: []string{"shop"}}}}},
+		Config{Name: "other", Keep: "50%", Match: &Match{Not: &Match{Services: []string{"db"}}}},
+		Config{Name: "large", Keep: "50%", Match: &Match{Any: []Match{{MinSpans: 5}, {Services: []string{"db"}}}}},
 	)
 	got, ok := tab.Overrule(&Facts{Status: StatusError}, 3)
 	require.True(t, ok)
@@ -127,14 +149,17 @@ func TestOverruleNeedsProofFromTheLateSpansAlone(t *testing.T) {
 	require.False(t, ok, "that no late span has a status says nothing about the trace")
 	_, ok = tab.Overrule(&Facts{Status: StatusError}, 1)
 	require.False(t, ok, "only an earlier class overrules")
+	got, ok = tab.Overrule(&Facts{Spans: 5}, 6)
+	require.True(t, ok)
+	require.Equal(t, 5, got, "an any of branches that more spans cannot unmake")
 }
 
 func TestFactsMergeInAnyOrder(t *testing.T) {
-	a := Facts{Start: 10, End: 20, Status: StatusOK}
-	b := Facts{Start: 0, End: 30, Status: StatusError}
+	a := Facts{Start: 10, End: 20, Status: StatusOK, Spans: 2}
+	b := Facts{Start: 0, End: 30, Status: StatusError, Spans: 3}
 	ab, ba := a, b
 	ab.Merge(&b)
 	ba.Merge(&a)
-	require.Equal(t, Facts{Start: 10, End: 30, Status: StatusOK | StatusError}, ab)
+	require.Equal(t, Facts{Start: 10, End: 30, Status: StatusOK | StatusError, Spans: 5}, ab)
 	require.Equal(t, ab, ba)
 }

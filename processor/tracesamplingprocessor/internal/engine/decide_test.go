@@ -54,7 +54,7 @@ func TestSpanInProgressIsDroppedAndHoldsItsTraceOpen(t *testing.T) {
 	pending := child(1, 9)
 	pending.end = 0
 	h.mustIngest(pending)
-	traces, _ := h.Undecided()
+	traces, _, _ := h.Undecided()
 	require.Zero(t, traces, "it begins no wait")
 
 	h.mustIngest(root(1, 1))
@@ -136,7 +136,7 @@ func TestLateSpansFollowTheVerdictWithTheSameStamps(t *testing.T) {
 	late, lateOther := child(1, 2), child(2, 11)
 	late.service, lateOther.service = "db", "db"
 	h.mustIngest(late, lateOther)
-	traces, _ := h.Undecided()
+	traces, _, _ := h.Undecided()
 	require.Zero(t, traces)
 	h.pass(time.Second)
 	h.drain()
@@ -206,19 +206,19 @@ func TestVerdictOfATraceThatGoesOnIsNotForgotten(t *testing.T) {
 func TestVerdictMemoryIsBoundedAndKeepsTheMostRecent(t *testing.T) {
 	h := newHarness(t, func(o *engine.Options) { o.VerdictMemory = 1 << 18 },
 		class.Config{Name: "rest", Keep: "0%"})
-	const traces = 20_000 // 256 KiB remember about 2,700 to 5,400
+	const traces = 20_000 // 256 KiB remember about 1,700 to 3,500
 	for i := range uint64(traces) {
 		h.mustIngest(root(i+1, i+1))
 		if i%1000 == 999 {
 			h.pass(decisionWait)
 		}
 	}
-	for i := uint64(traces - 2000); i < traces; i++ {
+	for i := uint64(traces - 1400); i < traces; i++ {
 		h.mustIngest(child(i+1, 1<<32+i))
 	}
-	require.Equal(t, 2000, h.lates[engine.LateDropped])
+	require.Equal(t, 1400, h.lates[engine.LateDropped])
 	h.mustIngest(child(1, 1<<33))
-	require.Equal(t, 2000, h.lates[engine.LateDropped], "the first is forgotten")
-	n, _ := h.Undecided()
+	require.Equal(t, 1400, h.lates[engine.LateDropped], "the first is forgotten")
+	n, _, _ := h.Undecided()
 	require.EqualValues(t, 1, n, "and begins anew")
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 
+	"github.com/spanlake/spanlake/internal/attr"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
 )
 
@@ -16,7 +17,7 @@ type Encoder struct {
 
 // NewEncoder returns an encoder for the engine's batches.
 func (e *Engine) NewEncoder() *Encoder {
-	return &Encoder{stamper: newStamper(e.stamps), retain: 2 * int(e.batchBytes)}
+	return &Encoder{stamper: newStamper(e), retain: 2 * int(e.batchBytes)}
 }
 
 // Encode returns the batch as an encoded TracesData, every span stamped, each
@@ -36,7 +37,13 @@ func (e *Encoder) Encode(b *Batch) ([]byte, error) {
 			e.spans = e.spans[:0]
 		}
 		if last || parts[i+1].resource != p.resource {
-			e.data = otlpwire.AppendResourceSpans(e.data, p.chunk.scope.resource.bytes, e.scopes)
+			head := p.chunk.scope.resource.bytes
+			if b.id != "" {
+				if head, err = otlpwire.WithResourceAttribute(head, attr.Batch, b.id); err != nil {
+					return nil, err
+				}
+			}
+			e.data = otlpwire.AppendResourceSpans(e.data, head, e.scopes)
 			e.scopes = e.scopes[:0]
 		}
 	}
@@ -46,7 +53,7 @@ func (e *Encoder) Encode(b *Batch) ([]byte, error) {
 // reset empties the buffers, makes room for the parts, and drops buffers that a
 // large batch blew up.
 func (e *Encoder) reset(parts []part) {
-	clear(e.stamper.stated)
+	clear(e.stamper.made)
 	for _, buffer := range []*[]byte{&e.spans, &e.scopes, &e.data} {
 		if *buffer = (*buffer)[:0]; cap(*buffer) > e.retain {
 			*buffer = nil
@@ -54,7 +61,7 @@ func (e *Encoder) reset(parts []part) {
 	}
 	size := 0
 	for i := range parts {
-		size += len(parts[i].frames) + int(parts[i].spans)*len(e.stamper.stamps[parts[i].class].plain)
+		size += len(parts[i].frames) + int(parts[i].spans)*len(e.stamper.stamp(parts[i].verdict, nil))
 	}
 	e.data = slices.Grow(e.data, size+size/16)
 }
@@ -62,7 +69,7 @@ func (e *Encoder) reset(parts []part) {
 // part is a chunk in its place in the encoded batch.
 type part struct {
 	*chunk
-	class           uint8
+	verdict         verdict
 	resource, scope int // order of first appearance
 }
 
@@ -73,9 +80,12 @@ func (b *Batch) parts() []part {
 	for _, p := range b.parcels {
 		for i := range p.chunks {
 			c := &p.chunks[i]
+			if c.spans == 0 { // lost
+				continue
+			}
 			parts = append(parts, part{
 				chunk:    c,
-				class:    p.class,
+				verdict:  p.verdict,
 				resource: rank(resources, c.scope.resource),
 				scope:    rank(scopes, c.scope),
 			})

@@ -17,11 +17,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 )
 
 var (
@@ -32,7 +34,7 @@ var (
 	ErrTooLarge = errors.New("batch exceeds memory_limit_mib")
 )
 
-// Options of an Engine; every field must be set.
+// Options of an Engine; every field but Journal must be set.
 type Options struct {
 	Table *class.Table
 	// DecisionWait is how long a trace waits at most, counted from its first span.
@@ -42,13 +44,20 @@ type Options struct {
 	// MemoryLimit bounds, in bytes, what is held of undecided traces and of kept
 	// ones not yet Done.
 	MemoryLimit int64
+	// MaxTraceSize bounds, in bytes, the spans held of one trace.
+	MaxTraceSize int64
 	// VerdictMemory bounds, in bytes, the memory of traces already decided.
 	VerdictMemory int64
 	// BatchSpans and BatchBytes are when a batch is full. One trace's share of one
 	// request is never divided, so a batch may be larger by that.
 	BatchSpans int
 	BatchBytes int64
-	Observer   Observer
+	// Origin is the time of day that the times given to the engine count from.
+	Origin   time.Time
+	Observer Observer
+	// Journal makes what the engine takes durable. Recover must come before
+	// anything else; closing it is up to the caller.
+	Journal *journal.Journal
 }
 
 // Engine is the sampler. Create it with New.
@@ -56,18 +65,34 @@ type Engine struct {
 	table        *class.Table
 	decisionWait time.Duration
 	rootWait     time.Duration
-	observer     Observer
-	stamps       []stamp // by class
+	maxTraceSize int64
 	batchSpans   int
 	batchBytes   int64
+	origin       time.Time
+	observer     Observer
+	journal      *journal.Journal // nil: none
+	seed         uint64           // of fingerprints
+	windows      []*window        // by class; nil where it has no bound
+
+	// classes are those of the table, and behind them such as only the journal
+	// knows. Recover appends to it, before anything reads it.
+	classes []*class.Class
 
 	budget budget
+	held   gauges
 	heads  *heads
 	outbox *outbox
 	shards [shardCount]shard
 	pool   sync.Pool // of *intake
+}
 
-	undecidedTraces, undecidedBytes atomic.Int64
+// gauges are holdings that many goroutines change.
+type gauges struct{ traces, bytes, cold atomic.Int64 }
+
+func (g *gauges) add(h holdings) {
+	g.traces.Add(h.traces)
+	g.bytes.Add(h.bytes)
+	g.cold.Add(h.cold)
 }
 
 // shardCount is many times the cores of a large machine, so that two callers
@@ -83,15 +108,23 @@ func New(o Options) *Engine {
 		table:        o.Table,
 		decisionWait: o.DecisionWait,
 		rootWait:     o.RootWait,
-		observer:     o.Observer,
+		maxTraceSize: o.MaxTraceSize,
 		batchSpans:   o.BatchSpans,
 		batchBytes:   o.BatchBytes,
+		origin:       o.Origin,
+		observer:     o.Observer,
+		journal:      o.Journal,
+		seed:         rand.Uint64(),
+		windows:      newWindows(o.Table),
 		budget:       budget{limit: o.MemoryLimit},
 		outbox:       newOutbox(),
 	}
+	if e.journal != nil {
+		e.seed = e.journal.Seed()
+	}
 	e.heads = newHeads(o.Table, &e.budget)
 	for i := range o.Table.Len() {
-		e.stamps = append(e.stamps, newStamp(o.Table.Class(i)))
+		e.classes = append(e.classes, o.Table.Class(i))
 	}
 	for i := range e.shards {
 		e.shards[i].init(o.VerdictMemory / shardCount)
@@ -99,13 +132,14 @@ func New(o Options) *Engine {
 	return e
 }
 
-// Undecided returns how many traces wait for their decision, and their bytes.
-func (e *Engine) Undecided() (int64, int64) {
-	return e.undecidedTraces.Load(), e.undecidedBytes.Load()
+// Undecided returns how many traces wait for their decision, their bytes in
+// memory, and those of their spans that are in the journal only.
+func (e *Engine) Undecided() (traces, bytes, spilled int64) {
+	return e.held.traces.Load(), e.held.bytes.Load(), e.held.cold.Load()
 }
 
-// Released returns the bytes of kept spans that are not yet Done.
-func (e *Engine) Released() int64 { return e.outbox.bytes.Load() }
+// Released returns the memory of kept spans that are not yet Done.
+func (e *Engine) Released() int64 { return e.outbox.cost.Load() }
 
 // Held returns every byte counted against the memory limit.
 func (e *Engine) Held() int64 { return e.budget.held.Load() }
@@ -119,12 +153,15 @@ func (e *Engine) shard(id traceID) *shard {
 // to be called several times a second, by one goroutine.
 func (e *Engine) Tick(now time.Duration) {
 	e.sweep(now, now)
+	e.closeWindows(now, now)
+	e.relieveJournal(now)
 	e.outbox.ripen()
 }
 
 // DecideAll decides every trace by the facts known now.
 func (e *Engine) DecideAll(now time.Duration) {
 	e.sweep(now, math.MaxInt64)
+	e.closeWindows(now, math.MaxInt64)
 	e.outbox.ripen()
 }
 
@@ -140,43 +177,4 @@ func (e *Engine) sweep(now, dueBy time.Duration) {
 		r.flush()
 	}
 	r.report()
-}
-
-// relieve decides the oldest traces early until room for need bytes is made or
-// on its way out. Where most of the memory waits to be taken from the outbox,
-// deciding early would free little and spoil decisions, so it does nothing.
-func (e *Engine) relieve(now time.Duration, need int64) {
-	excess := e.budget.held.Load() + need - e.budget.limit/8*7
-	if excess <= 0 {
-		return
-	}
-	r := e.newRuling(now)
-	for excess > 0 && e.outbox.bytes.Load() < e.budget.limit/2 {
-		sh := e.oldestShard()
-		if sh == nil {
-			break
-		}
-		sh.mu.Lock()
-		if t := sh.byAge.front(); t != nil {
-			excess -= t.cost
-			r.decide(sh, t)
-			r.early++
-		}
-		sh.mu.Unlock()
-		r.flush()
-	}
-	r.report()
-}
-
-// oldestShard returns the shard of the trace that has waited longest; nil where
-// none waits.
-func (e *Engine) oldestShard() *shard {
-	var oldest *shard
-	age := int64(math.MaxInt64)
-	for i := range e.shards {
-		if first := e.shards[i].oldest.Load(); first < age {
-			oldest, age = &e.shards[i], first
-		}
-	}
-	return oldest
 }

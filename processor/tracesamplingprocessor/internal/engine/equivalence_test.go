@@ -162,7 +162,7 @@ func TestModel(t *testing.T) {
 			},
 			"drain": func(*rapid.T) { m.h.drain() },
 			"": func(t *rapid.T) {
-				traces, _ := m.h.Undecided()
+				traces, _, _ := m.h.Undecided()
 				require.EqualValues(t, len(m.ref.open), traces)
 			},
 		})

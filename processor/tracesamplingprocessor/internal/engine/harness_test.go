@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 	"time"
 
@@ -123,6 +124,9 @@ type counts struct {
 	traces, spans map[decided]int
 	lates         map[engine.Late]int
 	hurried       int
+	trimmed       int // traces
+	limited       int // spans
+	classes       []string
 	waits         []time.Duration
 }
 
@@ -144,23 +148,33 @@ func (c *counts) Mended(f otlpwire.Fault, n int) { c.faults[f] += n }
 func (c *counts) Late(o engine.Late, n int)      { c.lates[o] += n }
 func (c *counts) Early(n int)                    { c.hurried += n }
 func (c *counts) Waited(d time.Duration)         { c.waits = append(c.waits, d) }
-func (c *counts) Decided(i int, k bool, tr, sp int) {
-	c.traces[decided{i, k}] += tr
-	c.spans[decided{i, k}] += sp
+func (c *counts) TracesTrimmed(n int)            { c.trimmed += n }
+func (c *counts) Decided(class string, o engine.Outcome, tr, sp int) {
+	i := slices.Index(c.classes, class)
+	if o == engine.Limited {
+		c.limited += sp
+	}
+	c.traces[decided{i, o == engine.Kept}] += tr
+	c.spans[decided{i, o == engine.Kept}] += sp
 }
 
 func newHarness(t require.TestingT, configure func(*engine.Options), classes ...class.Config) *harness {
 	table, err := class.NewTable(classes)
 	require.NoError(t, err)
 	h := &harness{t: t, counts: newCounts(), out: map[uint64]outcome{}}
+	for i := range classes {
+		h.classes = append(h.classes, classes[i].Name)
+	}
 	o := engine.Options{
 		Table:         table,
 		DecisionWait:  decisionWait,
 		RootWait:      rootWait,
 		MemoryLimit:   64 << 20,
+		MaxTraceSize:  16 << 20,
 		VerdictMemory: 16 << 20,
 		BatchSpans:    64,
 		BatchBytes:    1 << 20,
+		Origin:        time.Unix(1_800_000_000, 0),
 		Observer:      &h.counts,
 	}
 	if configure != nil {
@@ -215,6 +229,7 @@ func (h *harness) note(b *engine.Batch) {
 
 func (h *harness) decode(b *engine.Batch) ptrace.Traces {
 	t := h.t
+	require.NoError(t, b.Prepare())
 	otlp, err := h.encoder.Encode(b)
 	require.NoError(t, err)
 	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(otlp)
@@ -247,9 +262,10 @@ func (h *harness) requireBalanced() {
 	}
 	require.Equal(h.t, h.received, all)
 	require.Len(h.t, h.out, kept)
-	traces, bytes := h.Undecided()
+	traces, bytes, spilled := h.Undecided()
 	require.Zero(h.t, traces)
 	require.Zero(h.t, bytes)
+	require.Zero(h.t, spilled)
 	require.Zero(h.t, h.Released())
 	require.Zero(h.t, h.Held())
 }

@@ -1,109 +1,178 @@
 package engine
 
 import (
-	"slices"
 	"time"
+
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 )
 
 // Ingest takes a batch of spans, encoded as an OTLP TracesData or
 // ExportTraceServiceRequest whose deeper parts are known to be well-formed; the
-// engine reads no further than it must. It copies what it keeps. On an error
-// nothing was taken and nothing counted.
+// engine reads no further than it must. It copies what it keeps. With a journal
+// the spans are on disk when it returns nil. On an error nothing was taken and
+// nothing counted; ErrFull and ErrJournal may pass.
 func (e *Engine) Ingest(now time.Duration, otlp []byte) error {
 	in := e.intake()
 	defer e.recycle(in)
 	if err := in.read(otlp); err != nil {
 		return err
 	}
-	need := in.need()
-	if need > e.budget.limit {
-		return ErrTooLarge
+	reserved, hot, err := e.reserve(now, in)
+	if err != nil {
+		return err
 	}
-	e.relieve(now, need)
-	if !e.budget.reserve(need) {
-		return ErrFull
+	used := e.cut(in, hot)
+	if err = in.conditions(); err == nil {
+		err = e.write(now, in, hot)
 	}
-	used := e.chunk(in) + e.deliver(now, in)
-	e.budget.release(need - used)
+	if err != nil {
+		e.budget.release(reserved - used)
+		e.undo(in)
+		return err
+	}
+	used += e.deliver(now, in)
+	e.budget.release(reserved - used)
 	in.report(e.observer)
 	return nil
 }
 
-// chunk copies the spans of each group into chunks of its own and returns what
-// they and the heads new to the engine cost.
-func (e *Engine) chunk(in *intake) int64 {
-	used := int64(0)
-	for i := range in.scopes {
-		s := &in.scopes[i]
-		head, cost := e.heads.acquire(in.heads[s.resource.from:s.resource.to], in.heads[s.scope.from:s.scope.to])
-		in.acquired = append(in.acquired, head)
-		used += cost
+// hotShare of the memory limit, in eighths, is for spans that are in the journal
+// too; the rest is for the records of traces whose spans are in the journal only.
+const hotShare = 6
+
+// reserve makes room for the batch, in memory or, where that is used up, in the
+// journal only.
+func (e *Engine) reserve(now time.Duration, in *intake) (int64, bool, error) {
+	need, hot := in.need(true), true
+	if e.journal != nil && e.budget.held.Load()+need > e.budget.limit/8*hotShare {
+		need, hot = in.need(false), false
+	}
+	if need > e.budget.limit {
+		return 0, false, ErrTooLarge
+	}
+	e.relieve(now, need)
+	if !e.budget.reserve(need) {
+		return 0, false, ErrFull
+	}
+	return need, hot, nil
+}
+
+// write makes the batch durable. Frames that stay in the journal only are given
+// up.
+func (e *Engine) write(now time.Duration, in *intake, hot bool) error {
+	if e.journal == nil || len(in.chunks) == 0 {
+		return nil
+	}
+	a := &in.arrival
+	a.Time = e.origin.Add(now)
+	for _, s := range in.scopes {
+		a.Heads = append(a.Heads, journal.Head{Resource: in.head(s.resource), Scope: in.head(s.scope)})
 	}
 	for i := range in.groups {
 		g := &in.groups[i]
-		g.from = len(in.chunks)
-		for at := g.first; at >= 0; {
-			var c chunk
-			c, at = in.cut(at)
-			g.facts.Met.Merge(&c.scope.resource.met)
-			in.chunks = append(in.chunks, c)
-			used += c.cost()
+		for k := g.from; k < g.to; k++ {
+			c := &in.chunks[k]
+			a.Chunks = append(a.Chunks, journal.Chunk{
+				Trace: g.id, Head: int(in.spans[in.sources[k]].scope), Spans: c.spans, Frames: c.frames,
+			})
 		}
-		g.to = len(in.chunks)
 	}
-	e.heads.refer(in.chunks)
-	e.heads.releaseScopes(in.acquired)
-	return used
+	if err := e.journal.Admit(a); err != nil {
+		return err
+	}
+	for i := range in.chunks {
+		in.chunks[i].ref = a.Chunks[i].Ref
+		if !hot {
+			in.chunks[i].frames = nil
+		}
+	}
+	return nil
+}
+
+// undo gives back what cut has acquired.
+func (e *Engine) undo(in *intake) {
+	e.heads.release(in.chunks)
+	e.budget.release(in.chunksCost)
 }
 
 // deliver gives every group to its trace and returns what new records cost.
 func (e *Engine) deliver(now time.Duration, in *intake) int64 {
 	r := e.newRuling(now)
-	var used, traces, bytes int64
+	used := int64(0)
 	for i := range in.groups {
 		g := &in.groups[i]
-		chunks := in.chunks[g.from:g.to]
-		cost := int64(0)
-		for j := range chunks {
-			cost += chunks[j].cost()
-		}
 		sh := e.shard(g.id)
 		sh.mu.Lock()
-		t := sh.traces[g.id]
-		if t == nil {
-			v, decided := sh.decided.find(g.id)
-			switch {
-			case len(chunks) == 0: // only in progress: it begins no wait
-			case decided:
-				r.follow(sh, v, g, slices.Clone(chunks), cost)
-			default:
-				t = sh.begin(g.id, now)
-				t.cost = traceCost
-				traces++
-				used += traceCost
-				bytes += traceCost
-			}
-		}
-		if t != nil {
-			t.take(g, chunks, cost)
-			bytes += cost
-			if (g.root && !t.rooted) || (g.alive && t.rooted) {
-				sh.awaitRest(t, now)
-			}
-		}
+		used += r.deliver(sh, in, g)
 		sh.mu.Unlock()
 	}
-	e.undecidedTraces.Add(traces)
-	e.undecidedBytes.Add(bytes)
 	r.flush()
 	r.report()
 	return used
 }
 
-func (t *trace) take(g *group, chunks []chunk, cost int64) {
+func (r *ruling) deliver(sh *shard, in *intake, g *group) int64 {
+	t := sh.traces[g.id]
+	used := int64(0)
+	if t == nil {
+		if g.from == g.to { // only in progress: it begins no wait
+			return 0
+		}
+		if v, decided := sh.decided.find(g.id); decided {
+			return r.follow(sh, v, in, g)
+		}
+		t = sh.begin(g.id, r.now)
+		used = traceCost
+		r.held.traces++
+		r.held.bytes += traceCost
+	}
+	hot := t.hot
+	used += r.take(t, in, g)
+	sh.hot.Add(t.hot - hot)
+	if (g.root && !t.rooted) || (g.alive && t.rooted) {
+		sh.awaitRest(t, r.now)
+	}
+	return used
+}
+
+// take adds a group to its trace, without the spans that the trace has already
+// or has no room for, and returns what their fingerprints cost.
+func (r *ruling) take(t *trace, in *intake, g *group) int64 {
+	s := sieve{prints: &t.prints, size: t.size, limit: r.engine.maxTraceSize}
+	spans, cost, cold := 0, int64(0), int64(0)
+	for k := g.from; k < g.to; k++ {
+		c := &in.chunks[k]
+		skip := r.sift(&s, in, c, in.sources[k])
+		if c.spans == 0 {
+			continue
+		}
+		if skip != nil && c.ref != (journal.Ref{}) {
+			if t.skips == nil {
+				t.skips = skips{}
+			}
+			t.skips[c.ref] = skip
+		}
+		t.chunks = append(t.chunks, *c)
+		spans += int(c.spans)
+		cost += c.cost()
+		cold += c.coldBytes()
+		t.hot += int64(cap(c.frames))
+	}
+	g.facts.Spans -= uint32(s.duplicates)
 	t.facts.Merge(&g.facts)
 	t.randomness.merge(g.randomness)
-	t.chunks = append(t.chunks, chunks...)
-	t.spans += g.spans
-	t.cost += cost
+	if s.trimmed > 0 && !t.trimmed {
+		t.trimmed = true
+		r.trimmedTraces++
+	}
+	r.refused[duplicate] += s.duplicates
+	r.refused[trimmed] += s.trimmed
+	prints := printCost * int64(spans)
+	t.spans += spans
+	t.size = s.size
+	t.cost += cost + prints
+	t.cold += cold
+	r.held.bytes += cost + prints
+	r.held.cold += cold
+	return prints
 }

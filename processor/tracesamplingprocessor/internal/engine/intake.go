@@ -1,9 +1,8 @@
 package engine
 
 import (
-	"slices"
-
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
 )
 
@@ -11,6 +10,7 @@ import (
 // goroutine has it at a time.
 type intake struct {
 	table *class.Table
+	seed  uint64 // of fingerprints
 
 	spans  []intakeSpan
 	groups []group
@@ -22,6 +22,7 @@ type intake struct {
 	resource  section // of the ResourceSpans being read
 	scope     section // of the ScopeSpans being read
 	scopeUsed bool    // it is the last of scopes
+	scopeSeed uint64  // of the fingerprints in it
 	span      otlpwire.Span
 	routes    otlpwire.Routes
 
@@ -30,6 +31,12 @@ type intake struct {
 
 	acquired []*scopeHead // by index into scopes
 	chunks   []chunk
+	sources  []int32 // by index into chunks: its first span
+	scratch  []byte  // frames that are for the journal only
+	// chunksCost is what the chunks cost in memory.
+	chunksCost int64
+
+	arrival journal.Arrival
 }
 
 // section is a range of intake.heads.
@@ -40,9 +47,11 @@ type intakeScope struct{ resource, scope section }
 // intakeSpan is a span of a group, which are chained in order of arrival.
 type intakeSpan struct {
 	encoded []byte
+	print   uint64
 	next    int32 // into spans, -1 at the end
 	scope   int32 // into scopes
 	stated  bool
+	vital   bool // the last that a trace without room gives up: a root, an error
 }
 
 // group is what a batch holds of one trace.
@@ -64,19 +73,28 @@ func (e *Engine) intake() *intake {
 	if in, ok := e.pool.Get().(*intake); ok {
 		return in
 	}
-	return &intake{table: e.table, index: map[traceID]int32{}}
+	return &intake{table: e.table, seed: e.seed, index: map[traceID]int32{}}
 }
 
 func (e *Engine) recycle(in *intake) {
-	if len(in.spans) > retainSpans || len(in.groups) > retainSpans || len(in.heads)+len(in.mended) > retainSpans*64 {
+	if len(in.spans) > retainSpans || len(in.groups) > retainSpans ||
+		len(in.heads)+len(in.mended)+len(in.scratch) > retainSpans*64 {
 		return
 	}
+	in.reset()
+	e.pool.Put(in)
+}
+
+func (in *intake) reset() {
 	clear(in.spans)
 	clear(in.chunks)
 	clear(in.acquired)
 	clear(in.index)
+	clear(in.arrival.Heads)
+	clear(in.arrival.Chunks)
 	*in = intake{
 		table:    in.table,
+		seed:     in.seed,
 		spans:    in.spans[:0],
 		groups:   in.groups[:0],
 		index:    in.index,
@@ -85,8 +103,10 @@ func (e *Engine) recycle(in *intake) {
 		mended:   in.mended[:0],
 		acquired: in.acquired[:0],
 		chunks:   in.chunks[:0],
+		sources:  in.sources[:0],
+		scratch:  in.scratch[:0],
+		arrival:  journal.Arrival{Heads: in.arrival.Heads[:0], Chunks: in.arrival.Chunks[:0]},
 	}
-	e.pool.Put(in)
 }
 
 func (in *intake) read(otlp []byte) error { return otlpwire.Walk(otlp, in) }
@@ -102,6 +122,8 @@ func (in *intake) keep(head []byte) section {
 	in.heads = append(in.heads, head...)
 	return section{from, len(in.heads)}
 }
+
+func (in *intake) head(s section) []byte { return in.heads[s.from:s.to] }
 
 // Span implements otlpwire.Visitor.
 func (in *intake) Span(encoded []byte) error {
@@ -159,13 +181,21 @@ func (in *intake) chain(g *group, encoded []byte) {
 	if !in.scopeUsed {
 		in.scopes = append(in.scopes, intakeScope{in.resource, in.scope})
 		in.scopeUsed = true
+		in.scopeSeed = headSeed(in.head(in.resource), in.head(in.scope), in.seed)
 	}
+	in.link(g, encoded, int32(len(in.scopes)-1))
+}
+
+// link adds a span that in.span was parsed from to its group.
+func (in *intake) link(g *group, encoded []byte, scope int32) {
 	at := int32(len(in.spans))
 	in.spans = append(in.spans, intakeSpan{
 		encoded: encoded,
+		print:   fingerprint(encoded, in.scopeSeed),
 		next:    -1,
-		scope:   int32(len(in.scopes) - 1),
+		scope:   scope,
 		stated:  len(in.span.TraceState) > 0,
+		vital:   in.span.Root || in.span.StatusCode == statusError,
 	})
 	if g.first < 0 {
 		g.first = at
@@ -176,43 +206,47 @@ func (in *intake) chain(g *group, encoded []byte) {
 	g.spans++
 }
 
-// cut copies the run of spans that begins at a span and stays within its scope.
-// It returns where the next run begins, -1 where there is none.
-func (in *intake) cut(at int32) (chunk, int32) {
-	scope := in.spans[at].scope
-	size, end := 0, at
-	for end >= 0 && in.spans[end].scope == scope {
-		size += otlpwire.SpanSize(len(in.spans[end].encoded))
-		end = in.spans[end].next
-	}
-	c := chunk{scope: in.acquired[scope], frames: slices.Grow([]byte(nil), size)}
-	for ; at != end; at = in.spans[at].next {
-		c.frames = otlpwire.AppendSpan(c.frames, in.spans[at].encoded, nil)
-		c.spans++
-		c.stated = c.stated || in.spans[at].stated
-	}
-	return c, end
-}
+// statusError is the code of opentelemetry.proto.trace.v1.Status.
+const statusError = 2
 
-// need bounds what the batch can come to cost.
-func (in *intake) need() int64 {
-	n := int64(0)
-	for i := range in.spans {
-		// The allocator rounds up by an eighth at most, from 32 KiB on to pages.
-		n += chunkSpace(otlpwire.SpanSize(len(in.spans[i].encoded)))
-	}
-	for _, s := range in.scopes {
-		n += 2*headCost + int64(s.resource.to-s.resource.from) + int64(s.scope.to-s.scope.from)
-	}
-	for i := range in.groups {
-		if in.groups[i].first >= 0 {
-			n += traceCost
+// readChunk reads a chunk of the journal, which was read in this way before, and
+// adds it to its group. After an error it has added nothing.
+func (in *intake) readChunk(g *group, c chunk, from *journal.Chunk) error {
+	scope := in.scopes[from.Head]
+	in.resource = scope.resource // judge looks at it
+	in.scopeSeed = headSeed(in.head(scope.resource), in.head(scope.scope), in.seed)
+	before, first := *g, len(in.spans)
+	err := otlpwire.EachSpan(from.Frames, func(encoded []byte) error {
+		if err := in.span.Parse(encoded); err != nil {
+			return err
 		}
+		if len(in.span.TraceState) > 0 {
+			c.size |= statedBit
+		}
+		in.link(g, encoded, int32(from.Head))
+		return in.judge(g, encoded)
+	})
+	if err == nil && in.table.WantsPdata() {
+		err = conditions(in.table, c.scope.resource.bytes, c.scope.bytes, from.Frames, &g.facts)
 	}
-	return n
+	if err != nil {
+		*g, in.spans = before, in.spans[:first]
+		if g.last >= 0 {
+			in.spans[g.last].next = -1
+		}
+		return err
+	}
+	g.facts.Met.Merge(&c.scope.resource.met)
+	in.add(c, int32(first))
+	g.to = len(in.chunks)
+	return nil
 }
 
-func chunkSpace(frame int) int64 { return chunkCost + 16 + int64(frame) + int64(frame)/4 }
+// add adds a chunk whose spans begin at the given one.
+func (in *intake) add(c chunk, first int32) {
+	in.chunks = append(in.chunks, c)
+	in.sources = append(in.sources, first)
+}
 
 func (in *intake) report(o Observer) {
 	o.Received(in.received)

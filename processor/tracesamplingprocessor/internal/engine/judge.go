@@ -93,6 +93,23 @@ func resourceMeets(t *class.Table, head []byte, root bool, met *class.Bits) erro
 	})
 }
 
+// conditions notes the OTTL conditions that each group meets.
+func (in *intake) conditions() error {
+	if !in.table.WantsPdata() {
+		return nil
+	}
+	for i := range in.groups {
+		g := &in.groups[i]
+		for k := g.from; k < g.to; k++ {
+			c := &in.chunks[k]
+			if err := conditions(in.table, c.scope.resource.bytes, c.scope.bytes, c.frames, &g.facts); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // conditions notes the OTTL conditions that spans, framed as in a ScopeSpans,
 // meet. They need decoded data, so it is called only where the table wants
 // that.

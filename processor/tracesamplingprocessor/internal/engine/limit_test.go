@@ -36,7 +36,7 @@ func TestAboveTheLimitTheOldestTracesAreDecidedEarly(t *testing.T) {
 	h.Tick(h.now)
 	h.drain()
 	require.Equal(t, "errors", h.out[1].class, "the oldest is decided by its facts, not lost")
-	undecided, _ := h.Undecided()
+	undecided, _, _ := h.Undecided()
 	require.EqualValues(t, traces-h.hurried, undecided)
 	h.pass(decisionWait)
 	h.drain()

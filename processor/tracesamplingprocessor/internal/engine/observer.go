@@ -15,7 +15,30 @@ const (
 	InProgress Reason = "in_progress"
 	// InvalidID is a span without trace ID or span ID.
 	InvalidID Reason = "invalid_id"
+	// Duplicate is a span that its trace has already, identical in everything.
+	Duplicate Reason = "duplicate"
+	// Trimmed is a span for which its trace, too large, had no room.
+	Trimmed Reason = "trimmed"
+	// JournalDamaged is a kept span whose bytes on disk are not what was written.
+	JournalDamaged Reason = "journal_damaged"
 )
+
+// Outcome is what was decided about a trace.
+type Outcome int
+
+// Outcomes of a decision.
+const (
+	// Dropped by the rate of the class.
+	Dropped Outcome = iota
+	// Kept of the class.
+	Kept
+	// Limited is dropped for the bound on the class's traces per second.
+	Limited
+
+	outcomes = 3
+)
+
+func (o Outcome) String() string { return [...]string{"dropped", "kept", "limited"}[o] }
 
 // Late is what became of spans that came after their trace's decision.
 type Late string
@@ -33,16 +56,20 @@ const (
 type Observer interface {
 	// Received counts the spans of an accepted batch.
 	Received(spans int)
-	// Dropped counts those of them that no trace got.
+	// Dropped counts spans that were accepted and ended without a verdict, or
+	// could not be handed on.
 	Dropped(reason Reason, spans int)
 	// Mended counts spans that were put right.
 	Mended(fault otlpwire.Fault, spans int)
-	// Decided counts traces and spans by verdict; late spans with no trace.
-	Decided(class int, kept bool, traces, spans int)
+	// Decided counts traces and spans by class and outcome; late spans with no
+	// trace.
+	Decided(class string, outcome Outcome, traces, spans int)
 	// Late counts spans that followed a recorded verdict.
 	Late(outcome Late, spans int)
-	// Early counts traces decided before their time to free memory.
+	// Early counts traces decided before their time to make room.
 	Early(traces int)
+	// TracesTrimmed counts traces that have lost spans for their size.
+	TracesTrimmed(traces int)
 	// Waited is the time from a trace's first span to its decision.
 	Waited(d time.Duration)
 }

@@ -3,28 +3,55 @@ package engine
 import (
 	"sync"
 	"sync/atomic"
+	"unsafe"
+
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 )
 
-// parcel is what was kept of one trace.
+// parcel is what was kept of one trace at one time.
 type parcel struct {
-	class  uint8
-	chunks []chunk
+	trace   traceID
+	verdict verdict
+	chunks  []chunk
+	skips   skips
+}
+
+// parcelCost counts the parcel in the queue's slice, which append may leave half
+// empty.
+const parcelCost = 2 * int64(unsafe.Sizeof(parcel{}))
+
+// cool leaves the spans to the journal and returns the memory freed.
+func (p *parcel) cool() int64 {
+	freed := int64(0)
+	for i := range p.chunks {
+		freed += int64(cap(p.chunks[i].frames))
+		p.chunks[i].frames = nil
+	}
+	return freed
+}
+
+// piece is the journal's name of a chunk.
+func (p *parcel) piece(i int) journal.Piece {
+	ref := p.chunks[i].ref
+	return journal.Piece{Ref: ref, Skip: p.skips[ref]}
 }
 
 // outbox is the queue of kept spans. The memory budget bounds it, as everything
 // in it stays counted until it is Done.
 type outbox struct {
-	// bytes counts what is queued or in a batch not yet Done.
-	bytes atomic.Int64
+	// cost is the memory of what is queued or in a batch not yet Done, size the
+	// bytes of its spans, wherever they are.
+	cost, size atomic.Int64
 
-	mu     sync.Mutex // guards everything below
-	ready  *sync.Cond // signalled where a waiter may find a batch
-	queue  []parcel
-	spans  int   // in queue
-	queued int64 // bytes in queue
-	ripe   int   // parcels at the front that may go in a batch that is not full
-	full   bool  // the queue holds a full batch
-	closed bool
+	mu       sync.Mutex // guards everything below
+	ready    *sync.Cond // signalled where a waiter may find a batch
+	released []*Batch   // before the last restart; they go first
+	queue    []parcel
+	spans    int   // in queue
+	bytes    int64 // of the spans in queue
+	ripe     int   // parcels at the front that may go in a batch that is not full
+	full     bool  // the queue holds a full batch
+	closed   bool
 }
 
 func newOutbox() *outbox {
@@ -41,24 +68,36 @@ func (o *outbox) push(parcels []parcel, fullSpans int, fullBytes int64) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, p := range parcels {
-		for i := range p.chunks {
-			o.account(&p.chunks[i], 1)
+	for i := range parcels {
+		cost, size := parcelCost, int64(0)
+		for j := range parcels[i].chunks {
+			c := &parcels[i].chunks[j]
+			cost += c.cost()
+			size += c.bytes()
+			o.account(c, 1)
 		}
+		o.cost.Add(cost)
+		o.size.Add(size)
 	}
 	o.queue = append(o.queue, parcels...)
-	if o.spans >= fullSpans || o.queued >= fullBytes {
+	if o.spans >= fullSpans || o.bytes >= fullBytes {
 		o.full = true
 		o.ready.Signal()
 	}
 }
 
+// restore queues a batch that was released before.
+func (o *outbox) restore(b *Batch) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.cost.Add(b.cost)
+	o.size.Add(b.size)
+	o.released = append(o.released, b)
+}
+
 func (o *outbox) account(c *chunk, sign int64) {
 	o.spans += int(sign) * int(c.spans)
-	o.queued += sign * c.cost()
-	if sign > 0 {
-		o.bytes.Add(c.cost())
-	}
+	o.bytes += sign * c.bytes()
 }
 
 // ripen lets everything queued go out.
@@ -80,10 +119,10 @@ func (o *outbox) close() {
 }
 
 // take waits for a batch; it returns none once the outbox is closed and empty.
-func (o *outbox) take(maxSpans int, maxBytes int64, wait bool) []parcel {
+func (o *outbox) take(maxSpans int, maxBytes int64, wait bool) *Batch {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.ripe == 0 && !o.full {
+	for len(o.released) == 0 && o.ripe == 0 && !o.full {
 		if len(o.queue) > 0 && o.closed {
 			break
 		}
@@ -92,38 +131,49 @@ func (o *outbox) take(maxSpans int, maxBytes int64, wait bool) []parcel {
 		}
 		o.ready.Wait()
 	}
+	if len(o.released) > 0 {
+		b := o.released[0]
+		o.released[0] = nil
+		o.released = o.released[1:]
+		return b
+	}
 	return o.cut(maxSpans, maxBytes)
 }
 
 // cut takes chunks from the front until the batch is full; it takes one at least.
-func (o *outbox) cut(maxSpans int, maxBytes int64) []parcel {
-	var batch []parcel
-	spans, bytes := 0, int64(0)
-	for len(o.queue) > 0 && (spans == 0 || (spans < maxSpans && bytes < maxBytes)) {
+func (o *outbox) cut(maxSpans int, maxBytes int64) *Batch {
+	b := &Batch{}
+	spans := 0
+	for len(o.queue) > 0 && (spans == 0 || (spans < maxSpans && b.size < maxBytes)) {
 		p := &o.queue[0]
 		n := 0
-		for n < len(p.chunks) && (spans == 0 || (spans+int(p.chunks[n].spans) <= maxSpans && bytes+p.chunks[n].cost() <= maxBytes)) {
-			spans += int(p.chunks[n].spans)
-			bytes += p.chunks[n].cost()
-			o.account(&p.chunks[n], -1)
+		for n < len(p.chunks) && (spans == 0 || (spans+int(p.chunks[n].spans) <= maxSpans && b.size+p.chunks[n].bytes() <= maxBytes)) {
+			c := &p.chunks[n]
+			spans += int(c.spans)
+			b.size += c.bytes()
+			b.cost += c.cost()
+			o.account(c, -1)
 			n++
 		}
 		if n == 0 {
 			break
 		}
-		batch = append(batch, parcel{class: p.class, chunks: p.chunks[:n]})
+		part := *p
+		part.chunks = p.chunks[:n]
+		b.parcels = append(b.parcels, part)
 		if p.chunks = p.chunks[n:]; len(p.chunks) > 0 {
 			break
 		}
+		b.cost += parcelCost
 		o.queue[0] = parcel{}
 		o.queue = o.queue[1:]
 		o.ripe = max(0, o.ripe-1)
 	}
-	if o.full = o.spans >= maxSpans || o.queued >= maxBytes; o.full {
+	if o.full = o.spans >= maxSpans || o.bytes >= maxBytes; o.full {
 		o.ready.Signal()
 	}
 	if len(o.queue) == 0 {
 		o.queue = nil
 	}
-	return batch
+	return b
 }

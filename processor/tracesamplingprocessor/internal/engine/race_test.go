@@ -24,8 +24,9 @@ func (s *sums) Mended(otlpwire.Fault, int)     {}
 func (s *sums) Late(engine.Late, int)          {}
 func (s *sums) Early(int)                      {}
 func (s *sums) Waited(time.Duration)           {}
-func (s *sums) Decided(_ int, kept bool, _, spans int) {
-	if kept {
+func (s *sums) TracesTrimmed(int)              {}
+func (s *sums) Decided(_ string, o engine.Outcome, _, spans int) {
+	if o == engine.Kept {
 		s.kept.Add(int64(spans))
 	} else {
 		s.dropped.Add(int64(spans))
@@ -38,7 +39,7 @@ func TestConcurrentUseLosesNothing(t *testing.T) {
 	var s sums
 	e := engine.New(engine.Options{
 		Table: table, DecisionWait: 20 * time.Millisecond, RootWait: 5 * time.Millisecond,
-		MemoryLimit: 1 << 20, VerdictMemory: 1 << 20, BatchSpans: 100, BatchBytes: 1 << 16, Observer: &s,
+		MemoryLimit: 1 << 20, MaxTraceSize: 1 << 20, VerdictMemory: 1 << 20, BatchSpans: 100, BatchBytes: 1 << 16, Observer: &s,
 	})
 	var clock atomic.Int64
 	var givers, takers sync.WaitGroup

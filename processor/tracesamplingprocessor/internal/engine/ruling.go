@@ -3,10 +3,8 @@ package engine
 import (
 	"time"
 
-	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
-	"go.opentelemetry.io/collector/pdata/pcommon"
-
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 )
 
 // ruling gathers what follows from decisions made under a shard's lock, to be
@@ -15,93 +13,249 @@ type ruling struct {
 	engine *Engine
 	now    time.Duration
 
-	kept    []parcel
-	dropped []chunk
-	freed   int64
-	waited  []time.Duration
+	kept      []parcel
+	dropped   []chunk
+	discarded []journal.Ref
+	evicted   []*trace // of windows
+	rulings   []journal.Ruling
+	pieces    []journal.Piece
+	freed     int64
+	held      holdings // change of
+	waited    []time.Duration
 
-	tallies []tally // by class, dropped before kept
-	late    map[Late]int
-	early   int
+	tallies       []tally // by class and outcome
+	late          map[Late]int
+	refused       [2]int // spans, by refusal
+	trimmedTraces int
+	early         int
 }
 
+// holdings is what waits for a decision.
+type holdings struct{ traces, bytes, cold int64 }
+
 type tally struct{ traces, spans int }
+
+// Refusals of spans by their trace, indexes of ruling.refused.
+const (
+	duplicate = iota
+	trimmed
+)
 
 func (e *Engine) newRuling(now time.Duration) ruling {
 	return ruling{engine: e, now: now}
 }
 
-// decide ends the wait of a trace.
+// decide ends the wait of a trace. Where its class bounds its rate and the trace
+// passes the class's threshold, it stands as a candidate until the window closes.
 func (r *ruling) decide(sh *shard, t *trace) {
 	e := r.engine
+	c := uint16(e.table.Classify(&t.facts))
+	random := t.randomness.of(t.id)
+	v := verdict{class: c, threshold: e.classes[c].Threshold.Unsigned()}
+	if v.kept = random >= v.threshold; !v.kept {
+		r.conclude(sh, t, v, Dropped)
+		return
+	}
+	w := e.windows[c]
+	if w == nil {
+		r.conclude(sh, t, v, Kept)
+		return
+	}
+	sh.enter(t, c)
+	if out := w.enter(candidate{t, random}, r.now); out != nil {
+		r.evicted = append(r.evicted, out)
+	}
+}
+
+// settle ends the candidacy of a trace. One that has proved an earlier class
+// meanwhile is decided by that.
+func (r *ruling) settle(sh *shard, t *trace, v verdict, o Outcome) {
+	if c := uint16(r.engine.table.Classify(&t.facts)); c < t.class {
+		sh.leave(t)
+		r.decide(sh, t)
+		return
+	}
+	r.conclude(sh, t, v, o)
+}
+
+func (r *ruling) conclude(sh *shard, t *trace, v verdict, o Outcome) {
+	v.trimmed = t.trimmed
 	sh.end(t)
-	v := verdict{class: uint8(e.table.Classify(&t.facts))}
-	v.kept = e.keeps(v.class, t.id, t.randomness)
-	sh.decided.record(t.id, v)
+	p := parcel{trace: t.id, verdict: v, chunks: t.chunks, skips: t.skips}
+	var prints *fingerprints
+	if v.kept {
+		prints = &fingerprints{}
+		*prints = t.prints // the trace itself must not live on
+	}
+	sh.decided.record(t.id, v, prints)
 	r.waited = append(r.waited, r.now-t.first)
-	r.count(v, 1, t.spans)
-	r.freed += traceCost
-	r.dispatch(v, t.chunks, t.cost-traceCost)
-	e.undecidedTraces.Add(-1)
-	e.undecidedBytes.Add(-t.cost)
+	r.count(v.class, o, 1, t.spans)
+	r.held.traces--
+	r.held.bytes -= t.cost
+	r.held.cold -= t.cold
+	r.freed += traceCost + printCost*int64(t.spans)
+	if r.engine.journal != nil {
+		r.record(&p, prints)
+	}
+	if r.dispatch(p) {
+		r.freed -= parcelCost
+	}
 }
 
 // follow lets late spans go the way of their trace, unless they prove that it
-// belongs to an earlier class, which then holds for what follows.
-func (r *ruling) follow(sh *shard, v verdict, g *group, chunks []chunk, cost int64) {
+// belongs to an earlier class, which then holds for what follows. It returns
+// what the parcel costs.
+func (r *ruling) follow(sh *shard, v verdict, in *intake, g *group) int64 {
 	e := r.engine
+	var prints *fingerprints
+	if v.kept {
+		prints = sh.decided.prints(g.id)
+	}
+	if prints == nil {
+		prints = &fingerprints{}
+	}
+	before := prints.bytes()
+	s := lateSieve(prints)
+	p := parcel{trace: g.id, skips: skips{}}
+	spans := 0
+	for k := g.from; k < g.to; k++ {
+		c := &in.chunks[k]
+		skip := r.sift(&s, in, c, in.sources[k])
+		if c.spans == 0 {
+			continue
+		}
+		if skip != nil {
+			p.skips[c.ref] = skip
+		}
+		p.chunks = append(p.chunks, *c)
+		spans += int(c.spans)
+	}
+	r.refused[duplicate] += s.duplicates
+	if spans == 0 {
+		return 0
+	}
 	if r.late == nil {
 		r.late = map[Late]int{}
 	}
-	if c, ok := e.table.Overrule(&g.facts, int(v.class)); ok {
-		v = verdict{class: uint8(c), kept: e.keeps(uint8(c), g.id, g.randomness)}
-		sh.decided.record(g.id, v)
-		r.late[LateOverruled] += g.spans
+	o := Dropped
+	if c, ok := e.overruled(&g.facts, v.class); ok {
+		threshold := e.classes[c].Threshold.Unsigned()
+		v = verdict{class: c, threshold: threshold, kept: g.randomness.of(g.id) >= threshold, trimmed: v.trimmed}
+		r.late[LateOverruled] += spans
+		sh.decided.record(g.id, v, nil)
 	}
 	if v.kept {
-		r.late[LateKept] += g.spans
+		o = Kept
+		if sh.decided.prints(g.id) == nil {
+			sh.decided.record(g.id, v, prints)
+		} else {
+			sh.decided.grown(prints.bytes() - before)
+		}
+		r.late[LateKept] += spans
 	} else {
-		r.late[LateDropped] += g.spans
+		r.late[LateDropped] += spans
 	}
-	r.count(v, 0, g.spans)
-	r.dispatch(v, chunks, cost)
+	p.verdict = v
+	r.count(v.class, o, 0, spans)
+	if e.journal != nil {
+		r.record(&p, prints)
+	}
+	if r.dispatch(p) {
+		return parcelCost
+	}
+	return 0
 }
 
-func (r *ruling) count(v verdict, traces, spans int) {
+// overruled returns the class before the given one that late spans alone prove.
+// One that bounds its rate does not overrule, as it could not keep its bound.
+func (e *Engine) overruled(f *class.Facts, decided uint16) (uint16, bool) {
+	before := int(decided)
+	if before >= e.table.Len() { // of an earlier configuration
+		before = e.table.Len() - 1
+	}
+	c, ok := e.table.Overrule(f, before)
+	if !ok || e.windows[c] != nil {
+		return 0, false
+	}
+	return uint16(c), true
+}
+
+// record notes for the journal what was decided about the chunks.
+func (r *ruling) record(p *parcel, prints *fingerprints) {
+	from := len(r.pieces)
+	for i := range p.chunks {
+		r.pieces = append(r.pieces, p.piece(i))
+	}
+	ruled := r.engine.ruled(p)
+	ruled.Pieces = r.pieces[from:len(r.pieces):len(r.pieces)]
+	if p.verdict.kept {
+		ruled.Fingerprints = prints.list()
+	}
+	r.rulings = append(r.rulings, ruled)
+}
+
+func (r *ruling) count(classIndex uint16, o Outcome, traces, spans int) {
 	if r.tallies == nil {
-		r.tallies = make([]tally, 2*r.engine.table.Len())
+		r.tallies = make([]tally, outcomes*len(r.engine.classes))
 	}
-	i := 2 * int(v.class)
-	if v.kept {
-		i++
-	}
-	r.tallies[i].traces += traces
-	r.tallies[i].spans += spans
+	t := &r.tallies[outcomes*int(classIndex)+int(o)]
+	t.traces += traces
+	t.spans += spans
 }
 
-func (r *ruling) dispatch(v verdict, chunks []chunk, cost int64) {
-	if v.kept {
-		r.kept = append(r.kept, parcel{class: v.class, chunks: chunks})
-		return
+// dispatch reports whether the chunks are to be handed on.
+func (r *ruling) dispatch(p parcel) bool {
+	if p.verdict.kept && len(p.chunks) > 0 {
+		if e := r.engine; e.journal != nil && e.outbox.cost.Load() > e.budget.limit/4 {
+			r.freed += p.cool()
+		}
+		r.kept = append(r.kept, p)
+		return true
 	}
-	r.dropped = append(r.dropped, chunks...)
-	r.freed += cost
+	r.dropped = append(r.dropped, p.chunks...)
+	for i := range p.chunks {
+		r.freed += p.chunks[i].cost()
+	}
+	return false
 }
 
 // flush carries out what was decided since the last flush. No lock is held.
 func (r *ruling) flush() {
 	e := r.engine
+	r.evict()
+	if e.journal != nil {
+		// Before anything is handed on: a release follows the ruling in the journal.
+		e.journal.Rule(r.rulings)
+		e.journal.Discard(r.discarded)
+	}
 	e.outbox.push(r.kept, e.batchSpans, e.batchBytes)
 	if len(r.dropped) > 0 {
 		e.heads.release(r.dropped)
 	}
 	e.budget.release(r.freed)
+	e.held.add(r.held)
 	for _, d := range r.waited {
 		e.observer.Waited(d)
 	}
 	clear(r.kept)
 	clear(r.dropped)
-	r.kept, r.dropped, r.freed, r.waited = r.kept[:0], r.dropped[:0], 0, r.waited[:0]
+	clear(r.rulings)
+	clear(r.pieces)
+	r.kept, r.dropped, r.discarded, r.waited = r.kept[:0], r.dropped[:0], r.discarded[:0], r.waited[:0]
+	r.rulings, r.pieces = r.rulings[:0], r.pieces[:0]
+	r.freed, r.held = 0, holdings{}
+}
+
+// evict settles the traces that better candidates have put out of their windows.
+func (r *ruling) evict() {
+	for len(r.evicted) > 0 {
+		t := r.evicted[len(r.evicted)-1]
+		r.evicted = r.evicted[:len(r.evicted)-1]
+		sh := r.engine.shard(t.id)
+		sh.mu.Lock()
+		r.settle(sh, t, verdict{class: t.class}, Limited)
+		sh.mu.Unlock()
+	}
 }
 
 // report tells the observer the sums.
@@ -109,28 +263,21 @@ func (r *ruling) report() {
 	o := r.engine.observer
 	for i, t := range r.tallies {
 		if t != (tally{}) {
-			o.Decided(i/2, i%2 == 1, t.traces, t.spans)
+			o.Decided(r.engine.classes[i/outcomes].Name, Outcome(i%outcomes), t.traces, t.spans)
 		}
 	}
 	for outcome, spans := range r.late {
 		o.Late(outcome, spans)
 	}
+	for i, reason := range [...]Reason{duplicate: Duplicate, trimmed: Trimmed} {
+		if r.refused[i] > 0 {
+			o.Dropped(reason, r.refused[i])
+		}
+	}
+	if r.trimmedTraces > 0 {
+		o.TracesTrimmed(r.trimmedTraces)
+	}
 	if r.early > 0 {
 		o.Early(r.early)
 	}
 }
-
-// keeps is the consistent probability decision: every sampler that sees the
-// trace's ID, or its explicit randomness, and has the rate of this class or a
-// greater one, keeps it too.
-func (e *Engine) keeps(classIndex uint8, id traceID, r randomness) bool {
-	random := sampling.TraceIDToRandomness(pcommon.TraceID(id))
-	if r.explicit {
-		if given, err := sampling.UnsignedToRandomness(r.value); err == nil {
-			random = given
-		}
-	}
-	return e.class(classIndex).Threshold.ShouldSample(random)
-}
-
-func (e *Engine) class(i uint8) *class.Class { return e.table.Class(int(i)) }

@@ -11,37 +11,46 @@ import (
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
 )
 
-// stamp is the fields that the kept spans of a class get at their end.
-type stamp struct {
-	class *class.Class
-	plain []byte // for a span without tracestate
+// stamper writes the fields that kept spans get at their end.
+type stamper struct {
+	engine *Engine
+	// made remembers stamps, which the spans of a trace, and most traces of a
+	// class, share. It is emptied for every batch.
+	made  map[stampKey][]byte
+	clean []byte // the last span that bore stamps, without them
 }
 
-func newStamp(c *class.Class) stamp {
-	s := stamp{class: c}
-	if c.Threshold != sampling.NeverSampleThreshold {
-		s.plain = otlpwire.AppendTraceState(s.attributes(c.Threshold), "ot=th:"+c.Threshold.TValue())
-	}
-	return s
+type stampKey struct {
+	verdict verdict
+	state   string
 }
 
-func (s *stamp) attributes(th sampling.Threshold) []byte {
-	fields := otlpwire.AppendStringAttribute(nil, attr.Class, s.class.Name)
-	if s.class.Retention != "" {
-		fields = otlpwire.AppendStringAttribute(fields, attr.Retention, s.class.Retention)
-	}
-	return otlpwire.AppendDoubleAttribute(fields, attr.AdjustedCount, class.AdjustedCount(th))
-}
+func newStamper(e *Engine) *stamper { return &stamper{engine: e, made: map[stampKey][]byte{}} }
 
-// onto is the stamp for a span that has a tracestate. Of its threshold and
-// the class's the stricter one holds: with consistent sampling a span that
+// stamp returns the fields for a span with this tracestate. Of its threshold and
+// the verdict's the stricter one holds: with consistent sampling a span that
 // passes both has passed the stricter, so that is its probability. A tracestate
 // that cannot be read stays as it is.
-func (s *stamp) onto(state string) []byte {
-	th := s.class.Threshold
+func (s *stamper) stamp(v verdict, state []byte) []byte {
+	fields, ok := s.made[stampKey{v, string(state)}]
+	if !ok {
+		fields = s.make(v, string(state))
+		s.made[stampKey{v, string(state)}] = fields
+	}
+	return fields
+}
+
+func (s *stamper) make(v verdict, state string) []byte {
+	th, err := sampling.UnsignedToThreshold(v.threshold)
+	if err != nil {
+		th = sampling.AlwaysSampleThreshold
+	}
+	if state == "" {
+		return otlpwire.AppendTraceState(s.attributes(v, th), "ot=th:"+th.TValue())
+	}
 	parsed, err := sampling.NewW3CTraceState(state)
 	if err != nil {
-		return s.attributes(th)
+		return s.attributes(v, th)
 	}
 	ot := parsed.OTelValue()
 	if upstream, ok := ot.TValueThreshold(); ok && sampling.ThresholdGreater(upstream, th) {
@@ -49,36 +58,32 @@ func (s *stamp) onto(state string) []byte {
 	}
 	var text strings.Builder
 	if ot.UpdateTValueWithSampling(th) != nil || parsed.Serialize(&text) != nil {
-		return s.attributes(th)
+		return s.attributes(v, th)
 	}
-	return otlpwire.AppendTraceState(s.attributes(th), text.String())
+	return otlpwire.AppendTraceState(s.attributes(v, th), text.String())
 }
 
-// stamper stamps the spans of batches.
-type stamper struct {
-	stamps []stamp
-	// stated remembers stamps by class and tracestate, which the spans of a trace
-	// usually share. It is emptied for every batch.
-	stated map[statedKey][]byte
-	clean  []byte // the last span that bore stamps, without them
-}
-
-type statedKey struct {
-	class uint8
-	state string
-}
-
-func newStamper(stamps []stamp) *stamper {
-	return &stamper{stamps: stamps, stated: map[statedKey][]byte{}}
+func (s *stamper) attributes(v verdict, th sampling.Threshold) []byte {
+	c := s.engine.classes[v.class]
+	fields := otlpwire.AppendStringAttribute(nil, attr.Class, c.Name)
+	if c.Retention != "" {
+		fields = otlpwire.AppendStringAttribute(fields, attr.Retention, c.Retention)
+	}
+	fields = otlpwire.AppendDoubleAttribute(fields, attr.AdjustedCount, class.AdjustedCount(th))
+	if v.trimmed {
+		fields = otlpwire.AppendBoolAttribute(fields, attr.Trimmed, true)
+	}
+	return fields
 }
 
 // stampKeys are the attributes that a span gets here. Where it has them already,
 // from a sampler it passed before, they are replaced: what that sampler did is in
-// its tracestate too.
+// its tracestate too. Only Trimmed is as true as ever.
 var stampKeys = []string{attr.Class, attr.Retention, attr.AdjustedCount}
 
 func (s *stamper) appendSpans(dst []byte, p *part) ([]byte, error) {
 	stamped := bytes.Contains(p.frames, []byte(attr.Prefix))
+	plain := s.stamp(p.verdict, nil)
 	err := otlpwire.EachSpan(p.frames, func(span []byte) error {
 		if stamped {
 			var err error
@@ -87,28 +92,18 @@ func (s *stamper) appendSpans(dst []byte, p *part) ([]byte, error) {
 			}
 			span = s.clean
 		}
-		fields := s.stamps[p.class].plain
-		if p.stated {
+		fields := plain
+		if p.stated() {
 			state, err := otlpwire.TraceState(span)
 			if err != nil {
 				return err
 			}
 			if len(state) > 0 {
-				fields = s.onto(p.class, string(state))
+				fields = s.stamp(p.verdict, state)
 			}
 		}
 		dst = otlpwire.AppendSpan(dst, span, fields)
 		return nil
 	})
 	return dst, err
-}
-
-func (s *stamper) onto(classIndex uint8, state string) []byte {
-	key := statedKey{classIndex, state}
-	fields, ok := s.stated[key]
-	if !ok {
-		fields = s.stamps[classIndex].onto(state)
-		s.stated[key] = fields
-	}
-	return fields
 }

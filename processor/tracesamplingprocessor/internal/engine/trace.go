@@ -1,13 +1,15 @@
 package engine
 
 import (
-	"math"
-	"sync"
-	"sync/atomic"
+	"math/bits"
 	"time"
 	"unsafe"
 
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 )
 
 type traceID = [16]byte
@@ -17,12 +19,19 @@ type traceID = [16]byte
 // one's bytes alive.
 type chunk struct {
 	scope  *scopeHead
-	frames []byte
-	spans  uint32
-	// stated is set where some span has a tracestate, which the stamps must
-	// respect.
-	stated bool
+	frames []byte      // nil where they are in the journal only
+	ref    journal.Ref // zero without a journal
+	spans  uint32      // without those that the trace's skips leave out
+	size   uint32      // of the frames as they came, and statedBit
 }
+
+// statedBit is set where some span has a tracestate, which the stamps must
+// respect. No request is so large that its size would need the bit.
+const statedBit = 1 << 31
+
+func (c *chunk) stated() bool { return c.size&statedBit != 0 }
+func (c *chunk) bytes() int64 { return int64(c.size &^ statedBit) }
+func (c *chunk) cold() bool   { return c.frames == nil }
 
 // chunkCost counts the chunk in its trace's slice, which append may leave half
 // empty.
@@ -30,6 +39,38 @@ const chunkCost = 2 * int64(unsafe.Sizeof(chunk{}))
 
 // cost counts capacity, not length: it is what the allocator gave.
 func (c *chunk) cost() int64 { return int64(cap(c.frames)) + chunkCost }
+
+// coldBytes is what of the chunk is in the journal only.
+func (c *chunk) coldBytes() int64 {
+	if c.cold() {
+		return c.bytes()
+	}
+	return 0
+}
+
+// skips tell which spans of a chunk its trace does not have: identical ones, and
+// those it had no room for. Most traces have none.
+type skips map[journal.Ref]bitmap
+
+type bitmap []uint64
+
+func (b bitmap) has(i int) bool { return i/64 < len(b) && b[i/64]&(1<<(i%64)) != 0 }
+
+func (b bitmap) count() uint32 {
+	n := 0
+	for _, word := range b {
+		n += bits.OnesCount64(word)
+	}
+	return uint32(n)
+}
+
+func (b bitmap) with(i, n int) bitmap {
+	if b == nil {
+		b = make(bitmap, (n+63)/64)
+	}
+	b[i/64] |= 1 << (i % 64)
+	return b
+}
 
 // randomness is the explicit randomness of a trace (tracestate ot=rv); without
 // one the trace ID is the source. Spans of a trace should agree; where they do
@@ -44,22 +85,42 @@ func (r *randomness) merge(o randomness) {
 	r.explicit = r.explicit || o.explicit
 }
 
+// of returns the 56 bits that are compared with thresholds.
+func (r *randomness) of(id traceID) uint64 {
+	if r.explicit && r.value < sampling.MaxAdjustedCount {
+		return r.value
+	}
+	return sampling.TraceIDToRandomness(pcommon.TraceID(id)).Unsigned()
+}
+
 // trace is an undecided trace. Its shard's mutex guards it.
 type trace struct {
 	id         traceID
 	facts      class.Facts
 	randomness randomness
 	chunks     []chunk
+	skips      skips
+	prints     fingerprints
 	spans      int
 	cost       int64         // bytes counted in the budget
+	size       int64         // of its spans, in memory or in the journal
+	cold       int64         // of which in the journal only
+	hot        int64         // memory of its spans, part of cost
 	first      time.Duration // arrival of the first span
 	rootWait   time.Duration // when the wait for the rest after the root began
 	rooted     bool          // in byRoot
-	age, root  links
+	trimmed    bool
+	// candidate is set while the trace stands in the window of its class, which
+	// decides when it closes. It is then in none of the lists.
+	candidate bool
+	class     uint16 // of the window
+	age, root links
 }
 
-// traceCost counts the record and its map entry at the map's lowest load.
-const traceCost = int64(unsafe.Sizeof(trace{})) + 3*int64(unsafe.Sizeof(traceID{})+unsafe.Sizeof(uintptr(0)))
+// traceCost counts the record, its first fingerprints and its map entry at the
+// map's lowest load.
+const traceCost = int64(unsafe.Sizeof(trace{})) + 8*minPrints +
+	3*int64(unsafe.Sizeof(traceID{})+unsafe.Sizeof(uintptr(0)))
 
 // links are a trace's neighbours in one of its shard's lists.
 type links struct{ prev, next *trace }
@@ -96,74 +157,4 @@ func (l *list) remove(t *trace) {
 		l.links(at.next).prev = at.prev
 	}
 	*at = links{}
-}
-
-// shard owns the traces whose IDs fall to it, undecided and decided.
-type shard struct {
-	// oldest is the arrival of the trace that has waited longest, MaxInt64 where
-	// none waits; read without the lock, so only a hint.
-	oldest atomic.Int64
-
-	mu      sync.Mutex // guards everything below
-	traces  map[traceID]*trace
-	byAge   list
-	byRoot  list
-	decided verdicts
-}
-
-func (s *shard) init(verdictMemory int64) {
-	s.oldest.Store(math.MaxInt64)
-	s.traces = map[traceID]*trace{}
-	s.byAge.links = func(t *trace) *links { return &t.age }
-	s.byRoot.links = func(t *trace) *links { return &t.root }
-	s.decided.init(verdictMemory)
-}
-
-// due returns a trace whose wait ends by the given time; nil where there is
-// none. It stays in the shard.
-func (s *shard) due(e *Engine, by time.Duration) *trace {
-	if t := s.byAge.front(); t != nil && t.first <= by-e.decisionWait {
-		return t
-	}
-	if t := s.byRoot.front(); t != nil && t.rootWait <= by-e.rootWait {
-		return t
-	}
-	return nil
-}
-
-// begin adds a new trace.
-func (s *shard) begin(id traceID, now time.Duration) *trace {
-	t := &trace{id: id, first: now}
-	s.traces[id] = t
-	s.byAge.push(t)
-	s.hint()
-	return t
-}
-
-// awaitRest begins the wait that follows the arrival of the root, or begins it
-// anew.
-func (s *shard) awaitRest(t *trace, now time.Duration) {
-	if t.rooted {
-		s.byRoot.remove(t)
-	}
-	t.rooted, t.rootWait = true, now
-	s.byRoot.push(t)
-}
-
-// end takes a trace out.
-func (s *shard) end(t *trace) {
-	delete(s.traces, t.id)
-	s.byAge.remove(t)
-	if t.rooted {
-		s.byRoot.remove(t)
-	}
-	s.hint()
-}
-
-func (s *shard) hint() {
-	if t := s.byAge.front(); t != nil {
-		s.oldest.Store(int64(t.first))
-	} else {
-		s.oldest.Store(math.MaxInt64)
-	}
 }

@@ -1,44 +1,79 @@
 package engine
 
+import "unsafe"
+
 // verdict is what was decided about a trace.
 type verdict struct {
-	class uint8
-	kept  bool
+	threshold     uint64 // rejection threshold of a kept one, 56 bits
+	class         uint16 // into Engine.classes
+	kept, trimmed bool
 }
 
-// verdictCost is what one entry of the map takes: 18 bytes and one of control,
-// at the lowest load the map has after growing, with a little to spare.
-const verdictCost = 48
+// verdictCost is what one entry of the map takes: key, value and one byte of
+// control, at the lowest load the map has after growing.
+const verdictCost = (int64(unsafe.Sizeof(traceID{})+unsafe.Sizeof(verdict{})) + 1) * 16 / 7
 
-// verdicts remembers decisions in two generations. Once the young one is full it
-// becomes the old one, and the former old one is forgotten: at least half of
-// the memory's worth of decisions is always known. Its shard's mutex guards it.
+// verdicts remembers decisions, and the fingerprints of kept spans, in two
+// generations. Once the young one is full it becomes the old one, and the former
+// old one is forgotten: at least half of the memory's worth of decisions is
+// always known. Its shard's mutex guards it.
 type verdicts struct {
-	young, old map[traceID]verdict
-	capacity   int // of a generation
+	young, old generation
+	capacity   int64 // of a generation, bytes
+}
+
+type generation struct {
+	verdicts map[traceID]verdict
+	prints   map[traceID]*fingerprints // of kept traces
+	bytes    int64
+}
+
+func newGeneration() generation {
+	return generation{verdicts: map[traceID]verdict{}, prints: map[traceID]*fingerprints{}}
 }
 
 func (v *verdicts) init(memory int64) {
-	v.capacity = max(1, int(memory/2/verdictCost))
-	v.young = map[traceID]verdict{}
+	v.capacity = memory / 2
+	v.young = newGeneration()
 }
 
 // find returns the verdict on a trace, and renews the memory of it.
 func (v *verdicts) find(id traceID) (verdict, bool) {
-	if found, ok := v.young[id]; ok {
+	if found, ok := v.young.verdicts[id]; ok {
 		return found, true
 	}
-	found, ok := v.old[id]
+	found, ok := v.old.verdicts[id]
 	if ok {
-		v.record(id, found)
+		v.record(id, found, v.old.prints[id])
 	}
 	return found, ok
 }
 
-func (v *verdicts) record(id traceID, decided verdict) {
-	if len(v.young) >= v.capacity {
+// record remembers a verdict and, for a kept trace, the fingerprints known so
+// far, which are the memory's from now on; nil leaves those it has.
+func (v *verdicts) record(id traceID, decided verdict, prints *fingerprints) {
+	if v.young.bytes >= v.capacity {
 		v.old = v.young
-		v.young = map[traceID]verdict{}
+		v.young = newGeneration()
 	}
-	v.young[id] = decided
+	if _, known := v.young.verdicts[id]; !known {
+		v.young.bytes += verdictCost
+	}
+	v.young.verdicts[id] = decided
+	if prints != nil {
+		v.young.prints[id] = prints
+		v.young.bytes += printsCost + prints.bytes()
+	}
 }
+
+// printsCost is what a set takes beside its table: the struct and its map entry
+// at the lowest load.
+const printsCost = int64(unsafe.Sizeof(fingerprints{})) +
+	(int64(unsafe.Sizeof(traceID{})+unsafe.Sizeof(uintptr(0)))+1)*16/7
+
+// prints returns the fingerprints of the spans kept of a trace that find has
+// just found; they may be added to by grown.
+func (v *verdicts) prints(id traceID) *fingerprints { return v.young.prints[id] }
+
+// grown counts what the fingerprints of a remembered trace have grown by.
+func (v *verdicts) grown(bytes int64) { v.young.bytes += bytes }

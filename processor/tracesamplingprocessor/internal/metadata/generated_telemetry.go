@@ -25,23 +25,29 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                                 metric.Meter
-	mu                                    sync.Mutex
-	registrations                         []metric.Registration
-	ProcessorTraceSamplingDecidedSpans    metric.Int64Counter
-	ProcessorTraceSamplingDecidedTraces   metric.Int64Counter
-	ProcessorTraceSamplingDecisionLatency metric.Float64Histogram
-	ProcessorTraceSamplingDroppedSpans    metric.Int64Counter
-	ProcessorTraceSamplingEarlyDecisions  metric.Int64Counter
-	ProcessorTraceSamplingHandOverRetries metric.Int64Counter
-	ProcessorTraceSamplingHandedOnSpans   metric.Int64Counter
-	ProcessorTraceSamplingLateSpans       metric.Int64Counter
-	ProcessorTraceSamplingMendedSpans     metric.Int64Counter
-	ProcessorTraceSamplingQueuedBytes     metric.Int64ObservableGauge
-	ProcessorTraceSamplingReceivedSpans   metric.Int64Counter
-	ProcessorTraceSamplingRefusedBatches  metric.Int64Counter
-	ProcessorTraceSamplingUndecidedBytes  metric.Int64ObservableGauge
-	ProcessorTraceSamplingUndecidedTraces metric.Int64ObservableGauge
+	meter                                       metric.Meter
+	mu                                          sync.Mutex
+	registrations                               []metric.Registration
+	ProcessorTraceSamplingDecidedSpans          metric.Int64Counter
+	ProcessorTraceSamplingDecidedTraces         metric.Int64Counter
+	ProcessorTraceSamplingDecisionLatency       metric.Float64Histogram
+	ProcessorTraceSamplingDroppedSpans          metric.Int64Counter
+	ProcessorTraceSamplingEarlyDecisions        metric.Int64Counter
+	ProcessorTraceSamplingHandOverRetries       metric.Int64Counter
+	ProcessorTraceSamplingHandedOnSpans         metric.Int64Counter
+	ProcessorTraceSamplingJournalBytes          metric.Int64ObservableGauge
+	ProcessorTraceSamplingJournalDamagedRecords metric.Int64Counter
+	ProcessorTraceSamplingJournalUnwritten      metric.Int64ObservableCounter
+	ProcessorTraceSamplingLateSpans             metric.Int64Counter
+	ProcessorTraceSamplingMendedSpans           metric.Int64Counter
+	ProcessorTraceSamplingQueuedBytes           metric.Int64ObservableGauge
+	ProcessorTraceSamplingReceivedSpans         metric.Int64Counter
+	ProcessorTraceSamplingRecoveredSpans        metric.Int64Counter
+	ProcessorTraceSamplingRefusedBatches        metric.Int64Counter
+	ProcessorTraceSamplingSpilledBytes          metric.Int64ObservableGauge
+	ProcessorTraceSamplingTrimmedTraces         metric.Int64Counter
+	ProcessorTraceSamplingUndecidedBytes        metric.Int64ObservableGauge
+	ProcessorTraceSamplingUndecidedTraces       metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -55,12 +61,57 @@ func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
 }
 
+// RegisterProcessorTraceSamplingJournalBytesCallback sets callback for observable ProcessorTraceSamplingJournalBytes metric.
+func (builder *TelemetryBuilder) RegisterProcessorTraceSamplingJournalBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorTraceSamplingJournalBytes, obs: o})
+		return nil
+	}, builder.ProcessorTraceSamplingJournalBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorTraceSamplingJournalUnwrittenCallback sets callback for observable ProcessorTraceSamplingJournalUnwritten metric.
+func (builder *TelemetryBuilder) RegisterProcessorTraceSamplingJournalUnwrittenCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorTraceSamplingJournalUnwritten, obs: o})
+		return nil
+	}, builder.ProcessorTraceSamplingJournalUnwritten)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterProcessorTraceSamplingQueuedBytesCallback sets callback for observable ProcessorTraceSamplingQueuedBytes metric.
 func (builder *TelemetryBuilder) RegisterProcessorTraceSamplingQueuedBytesCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		cb(ctx, &observerInt64{inst: builder.ProcessorTraceSamplingQueuedBytes, obs: o})
 		return nil
 	}, builder.ProcessorTraceSamplingQueuedBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorTraceSamplingSpilledBytesCallback sets callback for observable ProcessorTraceSamplingSpilledBytes metric.
+func (builder *TelemetryBuilder) RegisterProcessorTraceSamplingSpilledBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorTraceSamplingSpilledBytes, obs: o})
+		return nil
+	}, builder.ProcessorTraceSamplingSpilledBytes)
 	if err != nil {
 		return err
 	}
@@ -171,6 +222,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{spans}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorTraceSamplingJournalBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_trace_sampling_journal_bytes",
+		metric.WithDescription("Size of the journal on disk [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorTraceSamplingJournalDamagedRecords, err = builder.meter.Int64Counter(
+		"otelcol_processor_trace_sampling_journal_damaged_records",
+		metric.WithDescription("Records of the journal that could not be read at start [Alpha]"),
+		metric.WithUnit("{records}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorTraceSamplingJournalUnwritten, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_trace_sampling_journal_unwritten",
+		metric.WithDescription("Decisions that the journal could not record; a restart would decide again [Alpha]"),
+		metric.WithUnit("{decisions}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorTraceSamplingLateSpans, err = builder.meter.Int64Counter(
 		"otelcol_processor_trace_sampling_late_spans",
 		metric.WithDescription("Spans that arrived after the decision on their trace [Alpha]"),
@@ -195,10 +264,28 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{spans}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorTraceSamplingRecoveredSpans, err = builder.meter.Int64Counter(
+		"otelcol_processor_trace_sampling_recovered_spans",
+		metric.WithDescription("Spans taken up from the journal at start [Alpha]"),
+		metric.WithUnit("{spans}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorTraceSamplingRefusedBatches, err = builder.meter.Int64Counter(
 		"otelcol_processor_trace_sampling_refused_batches",
-		metric.WithDescription("Batches refused as a whole because the memory limit was reached [Alpha]"),
+		metric.WithDescription("Batches refused as a whole [Alpha]"),
 		metric.WithUnit("{batches}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorTraceSamplingSpilledBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_trace_sampling_spilled_bytes",
+		metric.WithDescription("Undecided spans that are in the journal only, as memory_limit_mib is used up [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorTraceSamplingTrimmedTraces, err = builder.meter.Int64Counter(
+		"otelcol_processor_trace_sampling_trimmed_traces",
+		metric.WithDescription("Traces that lost spans because they exceeded max_trace_size_mib [Alpha]"),
+		metric.WithUnit("{traces}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorTraceSamplingUndecidedBytes, err = builder.meter.Int64ObservableGauge(

@@ -21,7 +21,19 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterProcessorTraceSamplingJournalBytesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterProcessorTraceSamplingJournalUnwrittenCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterProcessorTraceSamplingQueuedBytesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterProcessorTraceSamplingSpilledBytesCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
 	}))
@@ -40,10 +52,13 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorTraceSamplingEarlyDecisions.Add(context.Background(), 1)
 	tb.ProcessorTraceSamplingHandOverRetries.Add(context.Background(), 1)
 	tb.ProcessorTraceSamplingHandedOnSpans.Add(context.Background(), 1)
+	tb.ProcessorTraceSamplingJournalDamagedRecords.Add(context.Background(), 1)
 	tb.ProcessorTraceSamplingLateSpans.Add(context.Background(), 1)
 	tb.ProcessorTraceSamplingMendedSpans.Add(context.Background(), 1)
 	tb.ProcessorTraceSamplingReceivedSpans.Add(context.Background(), 1)
+	tb.ProcessorTraceSamplingRecoveredSpans.Add(context.Background(), 1)
 	tb.ProcessorTraceSamplingRefusedBatches.Add(context.Background(), 1)
+	tb.ProcessorTraceSamplingTrimmedTraces.Add(context.Background(), 1)
 	AssertEqualProcessorTraceSamplingDecidedSpans(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -65,6 +80,15 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualProcessorTraceSamplingHandedOnSpans(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTraceSamplingJournalBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTraceSamplingJournalDamagedRecords(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTraceSamplingJournalUnwritten(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTraceSamplingLateSpans(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -77,7 +101,16 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualProcessorTraceSamplingReceivedSpans(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTraceSamplingRecoveredSpans(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTraceSamplingRefusedBatches(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTraceSamplingSpilledBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTraceSamplingTrimmedTraces(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTraceSamplingUndecidedBytes(t, testTel,

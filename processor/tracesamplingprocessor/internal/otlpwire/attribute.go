@@ -158,12 +158,23 @@ func AppendDoubleAttribute(span []byte, key string, value float64) []byte {
 	return appendAttribute(span, key, a)
 }
 
+// AppendBoolAttribute appends an attribute to an encoded span.
+func AppendBoolAttribute(span []byte, key string, value bool) []byte {
+	var a []byte
+	a = protowire.AppendTag(a, anyBool, protowire.VarintType)
+	a = protowire.AppendVarint(a, protowire.EncodeBool(value))
+	return appendAttribute(span, key, a)
+}
+
 func appendAttribute(span []byte, key string, anyValue []byte) []byte {
+	span = protowire.AppendTag(span, spanAttributes, protowire.BytesType)
+	return protowire.AppendBytes(span, newKeyValue(key, anyValue))
+}
+
+func newKeyValue(key string, anyValue []byte) []byte {
 	var kv []byte
 	kv = protowire.AppendTag(kv, keyValueKey, protowire.BytesType)
 	kv = protowire.AppendString(kv, key)
 	kv = protowire.AppendTag(kv, keyValueValue, protowire.BytesType)
-	kv = protowire.AppendBytes(kv, anyValue)
-	span = protowire.AppendTag(span, spanAttributes, protowire.BytesType)
-	return protowire.AppendBytes(span, kv)
+	return protowire.AppendBytes(kv, anyValue)
 }

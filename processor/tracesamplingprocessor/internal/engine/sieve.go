@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"math"
+
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
+)
+
+// sieve lets the spans through that their trace does not have yet and has room
+// for. A quarter of a trace's size is for roots and errors, so that they stay
+// however much came before them.
+type sieve struct {
+	prints      *fingerprints
+	size, limit int64 // of the trace, bytes
+
+	duplicates, trimmed int
+}
+
+// lateSieve is for spans that are handed on at once, so that their trace's size
+// bounds nothing.
+func lateSieve(prints *fingerprints) sieve { return sieve{prints: prints, limit: math.MaxInt64} }
+
+func (s *sieve) admits(span *intakeSpan) bool {
+	if s.prints.has(span.print) {
+		s.duplicates++
+		return false
+	}
+	size := s.size + int64(otlpwire.SpanSize(len(span.encoded)))
+	if size > s.limit || size > s.limit/4*3 && !span.vital {
+		s.trimmed++
+		return false
+	}
+	s.prints.add(span.print)
+	s.size = size
+	return true
+}
+
+// sift puts a chunk, whose spans begin at the given one, through a sieve, and
+// returns which of them it left out. A chunk that has lost all is given up.
+func (r *ruling) sift(s *sieve, in *intake, c *chunk, first int32) bitmap {
+	var skip bitmap
+	n := int(c.spans)
+	for i, at := 0, first; i < n; i, at = i+1, in.spans[at].next {
+		if !s.admits(&in.spans[at]) {
+			skip = skip.with(i, n)
+			c.spans--
+		}
+	}
+	switch {
+	case c.spans == 0:
+		r.discard(*c)
+	case skip != nil && !c.cold():
+		before := c.cost()
+		c.frames = without(c.frames, skip)
+		r.freed += before - c.cost()
+	}
+	return skip
+}
+
+// discard gives up a chunk that its trace never got.
+func (r *ruling) discard(c chunk) {
+	r.dropped = append(r.dropped, c)
+	r.freed += c.cost()
+	if c.ref != (journal.Ref{}) {
+		r.discarded = append(r.discarded, c.ref)
+	}
+}
+
+// without copies frames but for the spans left out.
+func without(frames []byte, skip bitmap) []byte {
+	rest := make([]byte, 0, len(frames))
+	i := 0
+	// Frames are of this engine's making, so reading them back cannot fail.
+	_ = otlpwire.EachSpan(frames, func(span []byte) error {
+		if !skip.has(i) {
+			rest = otlpwire.AppendSpan(rest, span, nil)
+		}
+		i++
+		return nil
+	})
+	return rest
+}
