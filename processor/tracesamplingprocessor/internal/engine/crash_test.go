@@ -139,10 +139,11 @@ func encodedTrace(s testSpan) uint64 {
 	}
 }
 
-// store takes a batch, unless it had it before, as it was stored then.
-func (m *crashModel) store(b *engine.Batch) {
+// store takes a batch, unless it had it before, as it was stored then. It
+// returns false where the disk fails and the batch cannot go out.
+func (m *crashModel) store(b *engine.Batch) bool {
 	if b.Prepare() != nil {
-		return // the disk fails; it stays in flight
+		return false
 	}
 	otlp, err := m.life.encoder.Encode(b)
 	require.NoError(m.t, err)
@@ -166,6 +167,7 @@ func (m *crashModel) store(b *engine.Batch) {
 		}
 		m.stored[n]++
 	})
+	return true
 }
 
 func spanNumber(id [8]byte) uint64 {
@@ -181,10 +183,7 @@ func (m *crashModel) take(stored, told bool) {
 	if b == nil {
 		return
 	}
-	if stored {
-		m.store(b)
-	}
-	if stored && told {
+	if stored && m.store(b) && told {
 		b.Done()
 		return
 	}
@@ -207,13 +206,13 @@ func (m *crashModel) finish() {
 		m.life.journal.Maintain()
 	}
 	for _, b := range m.life.flying {
-		m.store(b)
+		require.True(m.t, m.store(b))
 		b.Done()
 	}
 	m.life.flying = nil
 	m.life.DecideAll(m.life.now)
 	for b := m.life.TryNext(); b != nil; b = m.life.TryNext() {
-		m.store(b)
+		require.True(m.t, m.store(b))
 		b.Done()
 	}
 	for id, trace := range m.acked {

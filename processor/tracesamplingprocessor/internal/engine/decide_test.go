@@ -213,12 +213,12 @@ func TestVerdictMemoryIsBoundedAndKeepsTheMostRecent(t *testing.T) {
 			h.pass(decisionWait)
 		}
 	}
-	for i := uint64(traces - 1400); i < traces; i++ {
+	for i := uint64(traces - 1000); i < traces; i++ {
 		h.mustIngest(child(i+1, 1<<32+i))
 	}
-	require.Equal(t, 1400, h.lates[engine.LateDropped])
+	require.Equal(t, 1000, h.lates[engine.LateDropped])
 	h.mustIngest(child(1, 1<<33))
-	require.Equal(t, 1400, h.lates[engine.LateDropped], "the first is forgotten")
+	require.Equal(t, 1000, h.lates[engine.LateDropped], "the first is forgotten")
 	n, _, _ := h.Undecided()
 	require.EqualValues(t, 1, n, "and begins anew")
 }

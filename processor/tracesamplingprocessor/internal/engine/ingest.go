@@ -135,11 +135,17 @@ func (r *ruling) deliver(sh *shard, in *intake, g *group) int64 {
 	return used
 }
 
+// firstChunks is room for what a few requests bring of a trace.
+const firstChunks = 4
+
 // take adds a group to its trace, without the spans that the trace has already
 // or has no room for, and returns what their fingerprints cost.
 func (r *ruling) take(t *trace, in *intake, g *group) int64 {
 	s := sieve{prints: &t.prints, size: t.size, limit: r.engine.maxTraceSize}
 	spans, cost, cold := 0, int64(0), int64(0)
+	if t.chunks == nil {
+		t.chunks = make([]chunk, 0, max(firstChunks, g.to-g.from))
+	}
 	for k := g.from; k < g.to; k++ {
 		c := &in.chunks[k]
 		skip := r.sift(&s, in, c, in.sources[k])

@@ -20,6 +20,17 @@ type parcel struct {
 // empty.
 const parcelCost = 2 * int64(unsafe.Sizeof(parcel{}))
 
+// add adds a chunk without the spans left out.
+func (p *parcel) add(c chunk, skip bitmap) {
+	if skip != nil && c.ref != (journal.Ref{}) {
+		if p.skips == nil {
+			p.skips = skips{}
+		}
+		p.skips[c.ref] = skip
+	}
+	p.chunks = append(p.chunks, c)
+}
+
 // cool leaves the spans to the journal and returns the memory freed.
 func (p *parcel) cool() int64 {
 	freed := int64(0)

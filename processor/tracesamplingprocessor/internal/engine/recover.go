@@ -147,7 +147,7 @@ func (r *recovery) Batch(batch journal.Batch) {
 	b := &Batch{engine: e, id: batch.ID}
 	for i := range batch.Rulings {
 		ruled := &batch.Rulings[i]
-		p := parcel{trace: ruled.Trace, verdict: e.verdict(ruled), skips: skips{}}
+		p := parcel{trace: ruled.Trace, verdict: e.verdict(ruled)}
 		for _, piece := range ruled.Pieces {
 			c, held := r.kept[piece.Ref]
 			if !held {
@@ -161,13 +161,6 @@ func (r *recovery) Batch(batch journal.Batch) {
 		b.parcels = append(b.parcels, p)
 	}
 	e.outbox.restore(b)
-}
-
-func (p *parcel) add(c chunk, skip bitmap) {
-	if skip != nil {
-		p.skips[c.ref] = skip
-	}
-	p.chunks = append(p.chunks, c)
 }
 
 // requeue queues what is kept and in no batch, the chunks of a ruling together.
@@ -184,7 +177,7 @@ func (r *recovery) requeue() {
 		if !ok {
 			i = len(parcels)
 			at[k.ruling] = i
-			parcels = append(parcels, parcel{trace: k.ruling.Trace, verdict: e.verdict(k.ruling), skips: skips{}})
+			parcels = append(parcels, parcel{trace: k.ruling.Trace, verdict: e.verdict(k.ruling)})
 		}
 		parcels[i].add(c, k.skip)
 	}

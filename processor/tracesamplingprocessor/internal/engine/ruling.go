@@ -116,7 +116,7 @@ func (r *ruling) follow(sh *shard, v verdict, in *intake, g *group) int64 {
 	}
 	before := prints.bytes()
 	s := lateSieve(prints)
-	p := parcel{trace: g.id, skips: skips{}}
+	p := parcel{trace: g.id}
 	spans := 0
 	for k := g.from; k < g.to; k++ {
 		c := &in.chunks[k]
@@ -124,10 +124,7 @@ func (r *ruling) follow(sh *shard, v verdict, in *intake, g *group) int64 {
 		if c.spans == 0 {
 			continue
 		}
-		if skip != nil {
-			p.skips[c.ref] = skip
-		}
-		p.chunks = append(p.chunks, *c)
+		p.add(*c, skip)
 		spans += int(c.spans)
 	}
 	r.refused[duplicate] += s.duplicates
