@@ -73,9 +73,9 @@ func TestREADMENamesEverything(t *testing.T) {
 	}
 	for _, config := range []reflect.Type{
 		reflect.TypeFor[tailsamplingprocessor.Config](), reflect.TypeFor[Config](),
-		reflect.TypeFor[class.Config](), reflect.TypeFor[class.Match](),
+		reflect.TypeFor[JournalConfig](), reflect.TypeFor[class.Config](), reflect.TypeFor[class.Match](),
 	} {
-		for key := range keys(config) {
+		for _, key := range keys(config) {
 			require.Regexp(t, "`"+key+"[`:]", text, "%s", config)
 		}
 	}
@@ -84,15 +84,19 @@ func TestREADMENamesEverything(t *testing.T) {
 	metrics := regexp.MustCompile(`(?m)^    processor_trace_sampling_([a-z_]+):`).FindAllStringSubmatch(string(metadata), -1)
 	require.Greater(t, len(metrics), 10)
 	for _, m := range metrics {
-		require.Contains(t, text, "`"+m[1]+"`")
+		require.Contains(t, text, "`"+m[1]+"`", m[1])
+	}
+	for _, list := range regexp.MustCompile(`(?m)^    enum: \[(.*)\]`).FindAllStringSubmatch(string(metadata), -1) {
+		for value := range strings.SplitSeq(list[1], ", ") {
+			require.Regexp(t, `\b`+value+`\b`, text)
+		}
 	}
 }
 
-func keys(config reflect.Type) map[string]bool {
-	found := map[string]bool{}
+func keys(config reflect.Type) (found []string) {
 	for field := range config.Fields() {
 		if key, _, _ := strings.Cut(field.Tag.Get("mapstructure"), ","); key != "" && key != "-" {
-			found[key] = true
+			found = append(found, key)
 		}
 	}
 	return found
