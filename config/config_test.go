@@ -66,7 +66,8 @@ func TestDevelopmentTokenStopsProduction(t *testing.T) {
 	tokens := filepath.Join(t.TempDir(), "tokens")
 	require.NoError(t, os.WriteFile(tokens, []byte("local-dev-token\n"), 0o600))
 	t.Setenv("SPANLAKE_TOKEN_FILE", tokens)
-	err := newCollector(t, onFreePorts(t, "production.yaml")).Run(t.Context())
+	t.Setenv("SPANLAKE_BIND", "192.0.2.1") // for documentation: nothing listens there
+	err := newCollector(t, onFreePorts(t, "production.yaml"), "yaml:extensions::health_check::endpoint: localhost:0").Run(t.Context())
 	require.ErrorContains(t, err, "is the development token")
 }
 
@@ -77,14 +78,14 @@ func TestEmptyTokenStopsTheStart(t *testing.T) {
 	require.ErrorContains(t, col.DryRun(t.Context()), "sources[0].tokens[0]")
 }
 
-func newCollector(t *testing.T, file string) *otelcol.Collector {
+func newCollector(t *testing.T, uris ...string) *otelcol.Collector {
 	t.Helper()
 	col, err := otelcol.NewCollector(otelcol.CollectorSettings{
 		BuildInfo: component.NewDefaultBuildInfo(),
 		Factories: components.Factories,
 		ConfigProviderSettings: otelcol.ConfigProviderSettings{
 			ResolverSettings: confmap.ResolverSettings{
-				URIs: []string{file},
+				URIs: uris,
 				ProviderFactories: []confmap.ProviderFactory{
 					fileprovider.NewFactory(), envprovider.NewFactory(), yamlprovider.NewFactory(),
 				},
