@@ -146,7 +146,7 @@ func (s *countingSink) ConsumeTraces(_ context.Context, td ptrace.Traces) error 
 	return nil
 }
 
-func startProcessor(b *testing.B, f processor.Factory, yaml string, sink consumer.Traces) processor.Traces {
+func startProcessor(b testing.TB, f processor.Factory, yaml string, sink consumer.Traces) processor.Traces {
 	b.Helper()
 	retrieved, err := confmap.NewRetrievedFromYAML([]byte(yaml))
 	require.NoError(b, err)
