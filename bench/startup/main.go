@@ -68,7 +68,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.IntVar(&o.journalMiB, "journal-mib", 8192, "max_size_mib of the journal")
 	f.DurationVar(&o.limit, "limit", 10*time.Second, "time that the start may take")
 	f.DurationVar(&o.deadline, "deadline", time.Minute, "time after which the start is given up")
-	f.BoolVar(&o.journal, "journal", false, "with the sampler's journal")
+	f.BoolVar(&o.journal, "journal", true, "with the sampler's journal")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the generated spans")
 	if err := f.Parse(args); err != nil {
 		return nil, err
