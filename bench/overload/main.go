@@ -42,7 +42,6 @@ type options struct {
 	memoryMiB, limitMiB         int
 	inFlightMiB                 int
 	goMemLimit                  string
-	journal                     bool
 	seed                        uint64
 }
 
@@ -76,7 +75,6 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.IntVar(&o.inFlightMiB, "in-flight-mib", 32, "max_in_flight_mib of the receiver")
 	f.IntVar(&o.limitMiB, "limit-mib", 512, "resident memory that the process must stay within")
 	f.StringVar(&o.goMemLimit, "gomemlimit", "420MiB", "GOMEMLIMIT of the process")
-	f.BoolVar(&o.journal, "journal", false, "with the sampler's journal")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the generated spans")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -160,7 +158,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 func (o *options) process(dir string) process.Options {
-	options := process.Options{
+	return process.Options{
 		Binary: o.binary, Config: config, Token: token, Dir: dir,
 		Env: []string{
 			"GOMEMLIMIT=" + o.goMemLimit,
@@ -169,8 +167,4 @@ func (o *options) process(dir string) process.Options {
 			fmt.Sprintf("BENCH_IN_FLIGHT_MIB=%d", o.inFlightMiB),
 		},
 	}
-	if o.journal {
-		options.Overrides = []string{`processors: {trace_sampling: {journal: {directory: "${env:BENCH_DATA}/journal", max_size_mib: 4096}}}`}
-	}
-	return options
 }
