@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -62,35 +63,57 @@ policies:
 // BenchmarkAgainstTailSampling runs the same requests through both processors, one
 // after the other, from the decoded request to the next component. It reports CPU
 // time, garbage collection included, less that of decoding, and the live heap
-// while every trace is undecided. The third run is ours with a journal.
+// while every trace is undecided. The third run is ours with a journal, where
+// requests that come at the same time share a sync.
 func BenchmarkAgainstTailSampling(b *testing.B) {
-	requests, spans := realisticRequests(b, 4000)
-	var decode time.Duration
-	var ours, journaled, theirs cost
-	for b.Loop() {
-		liveHeap()
-		start := cpuTime(b)
-		for _, r := range requests {
-			decodeRequest(b, r)
-		}
-		decode += cpuTime(b) - start
-		ours.measure(b, NewFactory(), ourClasses, requests)
-		journal := fmt.Sprintf("journal: {directory: %q}\n", b.TempDir())
-		journaled.measure(b, NewFactory(), journal+ourClasses, requests)
-		theirs.measure(b, tailsamplingprocessor.NewFactory(), contribPolicies, requests)
+	requests, spans := realisticRequests(b, 12000)
+	for _, senders := range []int{1, 32} {
+		b.Run(fmt.Sprintf("senders=%d", senders), func(b *testing.B) {
+			var decode time.Duration
+			var ours, journaled, theirs cost
+			for b.Loop() {
+				liveHeap()
+				start := cpuTime(b)
+				send(requests, senders, func(request []byte) { decodeRequest(b, request) })
+				decode += cpuTime(b) - start
+				ours.measure(b, NewFactory(), ourClasses, requests, senders)
+				journal := fmt.Sprintf("journal: {directory: %q}\n", b.TempDir())
+				journaled.measure(b, NewFactory(), journal+ourClasses, requests, senders)
+				theirs.measure(b, tailsamplingprocessor.NewFactory(), contribPolicies, requests, senders)
+			}
+			n := float64(b.N * spans)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(decode)/n, "decode-ns/span")
+			b.ReportMetric(float64(ours.cpu-decode)/n, "cpu-ns/span")
+			b.ReportMetric(float64(journaled.cpu-decode)/n, "journal-cpu-ns/span")
+			b.ReportMetric(float64(theirs.cpu-decode)/n, "contrib-cpu-ns/span")
+			b.ReportMetric(float64(ours.cpu-decode)/float64(theirs.cpu-decode), "cpu-ratio")
+			b.ReportMetric(float64(journaled.cpu-decode)/float64(ours.cpu-decode), "journal-ratio")
+			b.ReportMetric(float64(ours.heap)/n, "heap-B/span")
+			b.ReportMetric(float64(theirs.heap)/n, "contrib-heap-B/span")
+			b.ReportMetric(float64(ours.heap)/float64(theirs.heap), "heap-ratio")
+			b.ReportMetric(float64(journaled.heap)/float64(theirs.heap), "journal-heap-ratio")
+			b.ReportMetric(float64(ours.kept)/float64(theirs.kept), "kept-ratio")
+		})
 	}
-	n := float64(b.N * spans)
-	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(decode)/n, "decode-ns/span")
-	b.ReportMetric(float64(ours.cpu-decode)/n, "cpu-ns/span")
-	b.ReportMetric(float64(journaled.cpu-decode)/n, "journal-cpu-ns/span")
-	b.ReportMetric(float64(journaled.cpu-decode)/float64(ours.cpu-decode), "journal-ratio")
-	b.ReportMetric(float64(theirs.cpu-decode)/n, "contrib-cpu-ns/span")
-	b.ReportMetric(float64(ours.cpu-decode)/float64(theirs.cpu-decode), "cpu-ratio")
-	b.ReportMetric(float64(ours.heap)/n, "heap-B/span")
-	b.ReportMetric(float64(theirs.heap)/n, "contrib-heap-B/span")
-	b.ReportMetric(float64(ours.heap)/float64(theirs.heap), "heap-ratio")
-	b.ReportMetric(float64(ours.kept)/float64(theirs.kept), "kept-ratio")
+}
+
+// send hands each request to fn, as many at a time as there are senders.
+func send(requests [][]byte, senders int, fn func([]byte)) {
+	queue := make(chan []byte)
+	var running sync.WaitGroup
+	for range senders {
+		running.Go(func() {
+			for r := range queue {
+				fn(r)
+			}
+		})
+	}
+	for _, r := range requests {
+		queue <- r
+	}
+	close(queue)
+	running.Wait()
 }
 
 // cost is what a processor took, over all runs.
@@ -99,15 +122,17 @@ type cost struct {
 	heap, kept uint64
 }
 
-func (c *cost) measure(b *testing.B, f processor.Factory, config string, requests [][]byte) {
+func (c *cost) measure(b *testing.B, f processor.Factory, config string, requests [][]byte, senders int) {
 	b.Helper()
 	sink := &countingSink{}
 	p := startProcessor(b, f, config, sink)
 	before := liveHeap()
 	start := cpuTime(b)
-	for _, r := range requests {
-		require.NoError(b, p.ConsumeTraces(b.Context(), decodeRequest(b, r)))
-	}
+	send(requests, senders, func(request []byte) {
+		if err := p.ConsumeTraces(b.Context(), decodeRequest(b, request)); err != nil {
+			b.Error(err)
+		}
+	})
 	c.cpu += cpuTime(b) - start
 	for range 2 * runtime.NumCPU() { // contrib's queue is empty once these are in
 		require.NoError(b, p.ConsumeTraces(b.Context(), traces(0, 1, 1)))

@@ -28,7 +28,7 @@ const (
 	senders = 4
 	// A batch handed on is about as large as one request of a busy client.
 	batchSpans = 4096
-	batchBytes = 2 << 20
+	batchBytes = 1 << 20
 	// verdictShare of memory_limit_mib, on top of it, remembers decided traces, but
 	// no less than minVerdictMemory.
 	verdictShare     = 16

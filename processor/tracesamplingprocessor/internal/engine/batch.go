@@ -81,7 +81,7 @@ func (b *Batch) fetch() error {
 			size += p.chunks[i].coldBytes()
 		}
 	}
-	buf := make([]byte, 0, size)
+	buf := make([]byte, 0, size+journal.FetchOverhead)
 	for _, p := range b.parcels {
 		for i := range p.chunks {
 			c := &p.chunks[i]

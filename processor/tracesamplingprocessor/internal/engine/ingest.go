@@ -36,9 +36,13 @@ func (e *Engine) Ingest(now time.Duration, otlp []byte) error {
 	return nil
 }
 
-// hotShare of the memory limit, in eighths, is for spans that are in the journal
-// too; the rest is for the records of traces whose spans are in the journal only.
-const hotShare = 6
+// Shares of the memory limit, in eighths, up to which spans that are in the
+// journal too are also held in memory: those that arrive, and those that are
+// held already. The rest is for the records of traces.
+const (
+	hotShare  = 4
+	coolShare = 5
+)
 
 // reserve makes room for the batch, in memory or, where that is used up, in the
 // journal only.

@@ -10,10 +10,10 @@ import (
 // on its way out. Where most of the memory waits to be taken from the outbox,
 // deciding early would free little and spoil decisions, so that is not done.
 func (e *Engine) relieve(now time.Duration, need int64) {
-	excess := e.budget.held.Load() + need - e.budget.limit/8*7
 	if e.journal != nil {
-		excess = e.cool(excess)
+		e.cool(e.budget.held.Load() + need - e.budget.limit/8*coolShare)
 	}
+	excess := e.budget.held.Load() + need - e.budget.limit/8*7
 	if excess <= 0 {
 		return
 	}
@@ -27,8 +27,8 @@ func (e *Engine) relieve(now time.Duration, need int64) {
 }
 
 // cool leaves the spans of undecided traces to the journal, a shard at a time,
-// and returns how much of the excess is left.
-func (e *Engine) cool(excess int64) int64 {
+// until the excess is gone.
+func (e *Engine) cool(excess int64) {
 	for excess > 0 {
 		var hottest *shard
 		most := int64(0)
@@ -45,7 +45,6 @@ func (e *Engine) cool(excess int64) int64 {
 		e.budget.release(freed)
 		excess -= freed
 	}
-	return excess
 }
 
 // relieveJournal decides the traces early that keep the oldest segment of a

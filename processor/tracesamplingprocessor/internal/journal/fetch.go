@@ -10,6 +10,9 @@ import (
 	"github.com/spanlake/spanlake/internal/wal"
 )
 
+// FetchOverhead is the room that Fetch needs behind the frames.
+const FetchOverhead = chunkHeader
+
 // Fetch appends the frames of a chunk, which are size bytes, to dst. ErrDamaged
 // says that they are lost; any other error is one of the disk, and dst is then
 // returned as it was. It must still be held.
