@@ -65,6 +65,7 @@ func journaled(t require.TestingT, disk *fsystest.Crash, configure func(*engine.
 			configure(o)
 		}
 	}, classes...)
+	h.log = j
 	_, err = h.Recover()
 	require.NoError(t, err)
 	return h

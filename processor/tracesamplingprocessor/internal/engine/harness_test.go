@@ -13,6 +13,7 @@ import (
 	"github.com/spanlake/spanlake/internal/attr"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/engine"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
 )
 
@@ -111,6 +112,7 @@ type harness struct {
 	encoder *engine.Encoder
 	now     time.Duration
 	out     map[uint64]outcome // by span ID
+	log     *journal.Journal   // of a harness that is journaled
 }
 
 type counts struct {
