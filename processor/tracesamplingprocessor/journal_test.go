@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/spanlake/spanlake/internal/attr"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
@@ -356,9 +357,11 @@ func TestNearlyFullJournalDecidesEarly(t *testing.T) {
 		r := startRig(t, withJournal(t.TempDir()))
 		for i := range 150 {
 			require.NoError(t, r.ConsumeTraces(t.Context(), traces(i*10, 10, 100_000)), "request %d", i)
-			r.settle(tick)
+			r.settle(tick / 4)
 		}
-		require.Positive(t, r.next.got())
+		early, err := r.tel.GetMetric("otelcol_processor_trace_sampling_early_decisions")
+		require.NoError(t, err)
+		require.Positive(t, early.Data.(metricdata.Sum[int64]).DataPoints[0].Value)
 		metadatatest.AssertEqualProcessorTraceSamplingReceivedSpans(t, r.tel, sum(1500), ignore...)
 		r.settle(8 * time.Second)
 		require.Equal(t, 1500, r.next.got())
