@@ -67,3 +67,29 @@ func TestFingerprintsTellSpansScopesAndResourcesApart(t *testing.T) {
 		require.NotEqual(t, same, other, name)
 	}
 }
+
+func TestFingerprintsOfATraceThatNeverEndsAreBounded(t *testing.T) {
+	const limit = 1 << 16
+	var v verdicts
+	v.init(1<<20, limit)
+	id, decided := traceID{1}, verdict{kept: true}
+	v.record(id, decided, &fingerprints{})
+	forgotten := 0
+	for n := range uint64(100_000) {
+		_, found := v.find(id)
+		require.True(t, found)
+		prints := v.prints(id)
+		if prints == nil {
+			forgotten++
+			prints = &fingerprints{}
+			v.record(id, decided, prints)
+		}
+		before := prints.bytes()
+		prints.add(n + 1)
+		v.grown(id, prints.bytes()-before)
+		require.LessOrEqual(t, v.young.bytes, verdictCost+printsCost+limit)
+		require.GreaterOrEqual(t, v.young.bytes, verdictCost)
+	}
+	require.Greater(t, forgotten, 10)
+	require.Less(t, forgotten, 40)
+}

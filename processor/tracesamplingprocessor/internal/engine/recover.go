@@ -70,7 +70,7 @@ func (r *recovery) Verdict(v *journal.Ruling) {
 		prints.add(print)
 	}
 	if before > 0 {
-		sh.decided.grown(prints.bytes() - before)
+		sh.decided.grown(v.Trace, prints.bytes()-before)
 		prints = nil // they are remembered
 	}
 	sh.decided.record(v.Trace, e.verdict(v), prints)

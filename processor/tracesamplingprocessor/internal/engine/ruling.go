@@ -95,7 +95,11 @@ func (r *ruling) conclude(sh *shard, t *trace, v verdict, o Outcome) {
 	r.held.cold -= t.cold
 	r.freed += traceCost + printCost*int64(t.spans)
 	if r.engine.journal != nil {
-		r.record(&p, prints)
+		var all []uint64
+		if v.kept {
+			all = prints.list()
+		}
+		r.record(&p, all)
 	}
 	if r.dispatch(p) {
 		r.freed -= parcelCost
@@ -147,7 +151,7 @@ func (r *ruling) follow(sh *shard, v verdict, in *intake, g *group) int64 {
 		if sh.decided.prints(g.id) == nil {
 			sh.decided.record(g.id, v, prints)
 		} else {
-			sh.decided.grown(prints.bytes() - before)
+			sh.decided.grown(g.id, prints.bytes()-before)
 		}
 		r.late[LateKept] += spans
 	} else {
@@ -156,7 +160,7 @@ func (r *ruling) follow(sh *shard, v verdict, in *intake, g *group) int64 {
 	p.verdict = v
 	r.count(v.class, o, 0, spans)
 	if e.journal != nil {
-		r.record(&p, prints)
+		r.record(&p, s.fresh) // each ruling adds to what those before it have
 	}
 	if r.dispatch(p) {
 		return parcelCost
@@ -178,8 +182,9 @@ func (e *Engine) overruled(f *class.Facts, decided uint16) (uint16, bool) {
 	return uint16(c), true
 }
 
-// record notes for the journal what was decided about the chunks.
-func (r *ruling) record(p *parcel, prints *fingerprints) {
+// record notes for the journal what was decided about the chunks, and the
+// fingerprints of their spans.
+func (r *ruling) record(p *parcel, prints []uint64) {
 	from := len(r.pieces)
 	for i := range p.chunks {
 		r.pieces = append(r.pieces, p.piece(i))
@@ -187,7 +192,7 @@ func (r *ruling) record(p *parcel, prints *fingerprints) {
 	ruled := r.engine.ruled(p)
 	ruled.Pieces = r.pieces[from:len(r.pieces):len(r.pieces)]
 	if p.verdict.kept {
-		ruled.Fingerprints = prints.list()
+		ruled.Fingerprints = prints
 	}
 	r.rulings = append(r.rulings, ruled)
 }

@@ -15,11 +15,16 @@ type sieve struct {
 	size, limit int64 // of the trace, bytes
 
 	duplicates, trimmed int
+
+	late  bool
+	fresh []uint64 // fingerprints of the late spans let through
 }
 
 // lateSieve is for spans that are handed on at once, so that their trace's size
 // bounds nothing.
-func lateSieve(prints *fingerprints) sieve { return sieve{prints: prints, limit: math.MaxInt64} }
+func lateSieve(prints *fingerprints) sieve {
+	return sieve{prints: prints, limit: math.MaxInt64, late: true}
+}
 
 func (s *sieve) admits(span *intakeSpan) bool {
 	if s.prints.has(span.print) {
@@ -32,6 +37,9 @@ func (s *sieve) admits(span *intakeSpan) bool {
 		return false
 	}
 	s.prints.add(span.print)
+	if s.late {
+		s.fresh = append(s.fresh, span.print)
+	}
 	s.size = size
 	return true
 }

@@ -20,6 +20,7 @@ const verdictCost = (int64(unsafe.Sizeof(traceID{})+unsafe.Sizeof(verdict{})) + 
 type verdicts struct {
 	young, old generation
 	capacity   int64 // of a generation, bytes
+	mostPrints int64 // bytes of one trace's fingerprints
 }
 
 type generation struct {
@@ -32,8 +33,8 @@ func newGeneration() generation {
 	return generation{verdicts: map[traceID]verdict{}, prints: map[traceID]*fingerprints{}}
 }
 
-func (v *verdicts) init(memory int64) {
-	v.capacity = memory / 2
+func (v *verdicts) init(memory, mostPrints int64) {
+	v.capacity, v.mostPrints = memory/2, mostPrints
 	v.young = newGeneration()
 }
 
@@ -75,5 +76,13 @@ const printsCost = int64(unsafe.Sizeof(fingerprints{})) +
 // just found; they may be added to by grown.
 func (v *verdicts) prints(id traceID) *fingerprints { return v.young.prints[id] }
 
-// grown counts what the fingerprints of a remembered trace have grown by.
-func (v *verdicts) grown(bytes int64) { v.young.bytes += bytes }
+// grown counts what the fingerprints of a remembered trace have grown by. A trace
+// that never ends would fill the memory with them, so beyond a size they are
+// forgotten and begun anew.
+func (v *verdicts) grown(id traceID, bytes int64) {
+	v.young.bytes += bytes
+	if all := v.young.prints[id].bytes(); all > v.mostPrints {
+		delete(v.young.prints, id)
+		v.young.bytes -= printsCost + all
+	}
+}
