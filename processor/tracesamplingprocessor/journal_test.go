@@ -174,7 +174,7 @@ func TestHangingDownstreamDoesNotHoldShutdownAndLosesNothing(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		first := r.next
-		require.Equal(t, senders, len(first.taken))
+		require.Len(t, first.taken, senders)
 		require.NoError(t, r.journal.Close()) // as the end of the process does
 		require.NoError(t, r.tel.Shutdown(t.Context()))
 
@@ -289,6 +289,31 @@ func TestForeignJournalStopsTheStart(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What damage leaves of a journal is taken up, and what it took is counted.
+func TestDamagedRecordsAreSkippedAndCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		r := startRig(t, withJournal(dir))
+		require.NoError(t, r.ConsumeTraces(t.Context(), traces(0, 5, 100)))
+		require.NoError(t, r.ConsumeTraces(t.Context(), traces(5, 3, 100)))
+		r.end(t)
+		segments, err := filepath.Glob(filepath.Join(dir, "spans", "*.wal"))
+		require.NoError(t, err)
+		whole, err := os.ReadFile(segments[0])
+		require.NoError(t, err)
+		whole[200] ^= 1
+		require.NoError(t, os.WriteFile(segments[0], whole, 0o600))
+
+		r = startRig(t, withJournal(dir))
+		metadatatest.AssertEqualProcessorTraceSamplingJournalDamagedRecords(t, r.tel, sum(1), ignore...)
+		metadatatest.AssertEqualProcessorTraceSamplingRecoveredSpans(t, r.tel, append(
+			sum(3, attribute.String("state", "undecided")), sum(0, attribute.String("state", "kept"))...), ignore...)
+		r.settle(7 * time.Second)
+		require.Equal(t, 3, r.next.got())
+		r.end(t)
+	})
 }
 
 func identityOf(t *testing.T, file []byte) (format, id string) {

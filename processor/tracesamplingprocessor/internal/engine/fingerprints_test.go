@@ -17,19 +17,19 @@ func TestFingerprintsAreASet(t *testing.T) {
 		f, want := &fingerprints{}, map[uint64]bool{}
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
-				print := prints.Draw(t, "print")
-				f.add(print)
-				want[print] = true
+				one := prints.Draw(t, "print")
+				f.add(one)
+				want[one] = true
 			},
 			"add many": func(t *rapid.T) {
-				for _, print := range rapid.SliceOfN(prints, 0, 100).Draw(t, "prints") {
-					f.add(print)
-					want[print] = true
+				for _, one := range rapid.SliceOfN(prints, 0, 100).Draw(t, "prints") {
+					f.add(one)
+					want[one] = true
 				}
 			},
 			"has": func(t *rapid.T) {
-				print := prints.Draw(t, "print")
-				require.Equal(t, want[print], f.has(print))
+				one := prints.Draw(t, "print")
+				require.Equal(t, want[one], f.has(one))
 			},
 			"": func(t *rapid.T) {
 				require.Equal(t, len(want), f.n)

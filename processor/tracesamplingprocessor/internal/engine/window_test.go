@@ -83,7 +83,7 @@ func TestNoSecondKeepsMoreTracesThanTheBound(t *testing.T) {
 				h.drain()
 				moments = append(moments, moment{h.now, h.traces[decided{0, true}] - before})
 			},
-			"pass long": func(t *rapid.T) {
+			"pass long": func(*rapid.T) {
 				before := h.traces[decided{0, true}]
 				h.pass(rootWait)
 				h.drain()
@@ -223,7 +223,7 @@ func TestWindowsFollowOneAnother(t *testing.T) {
 
 func TestCandidateThatProvesAnEarlierClassIsDecidedByIt(t *testing.T) {
 	for name, limit := range map[string]int{"without a bound": 0, "with a bound of its own": 3} {
-		for when, close := range map[string]func(h *harness){
+		for when, finish := range map[string]func(h *harness){
 			"by the ticks": func(h *harness) { h.pass(time.Second); h.pass(time.Second) },
 			"at once":      func(h *harness) { h.DecideAll(h.now) },
 		} {
@@ -239,7 +239,7 @@ func TestCandidateThatProvesAnEarlierClassIsDecidedByIt(t *testing.T) {
 				h.mustIngest(failed(child(best[0], 100))) // it would have been kept
 				h.mustIngest(failed(child(best[5], 101))) // and it would not
 				require.Empty(t, h.lates)
-				close(h)
+				finish(h)
 				h.drain()
 				for _, id := range []uint64{best[0], best[5], 100, 101} {
 					require.Equal(t, "errors", h.out[id].class, "span %d", id)
@@ -313,7 +313,7 @@ func TestLimitedTraceIsOverruled(t *testing.T) {
 	h.Tick(h.now)
 	h.drain()
 	require.Equal(t, "errors", h.out[9].class)
-	require.Equal(t, 1.0, h.out[9].count)
+	require.Equal(t, "ot=th:0", h.out[9].state)
 	require.Len(t, h.out, 2)
 	h.requireBalanced()
 }
@@ -336,7 +336,7 @@ func TestCandidatesThatFillTheMemoryRefuseMore(t *testing.T) {
 	h.inWindow()
 	require.Len(t, h.out, int(n))
 	for _, o := range h.out {
-		require.Equal(t, 1.0, o.count)
+		require.Equal(t, "ot=th:0", o.state)
 	}
 	h.requireBalanced()
 }
