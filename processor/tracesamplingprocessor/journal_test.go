@@ -159,6 +159,35 @@ func TestBatchIsRetriedUnderOneID(t *testing.T) {
 	})
 }
 
+// What is refused for good is gone: the next instance does not try it again.
+func TestPermanentRefusalIsFinalForTheJournalToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		r := startRig(t, withJournal(dir))
+		r.next.setRefuse(func(context.Context, int) error { return consumererror.NewPermanent(errors.New("no")) })
+		require.NoError(t, r.ConsumeTraces(t.Context(), traces(0, 3, 1)))
+		r.settle(7 * time.Second)
+		metadatatest.AssertEqualProcessorTraceSamplingDroppedSpans(t, r.tel, sum(3, attribute.String("reason", "downstream")), ignore...)
+		r.end(t)
+		r = startRig(t, withJournal(dir))
+		metadatatest.AssertEqualProcessorTraceSamplingRecoveredSpans(t, r.tel, append(
+			sum(0, attribute.String("state", "undecided")), sum(0, attribute.String("state", "kept"))...), ignore...)
+		r.settle(7 * time.Second)
+		require.Empty(t, r.next.offered)
+		r.end(t)
+	})
+}
+
+// Without a journal no batch is known by an ID, as it never comes twice.
+func TestBatchHasNoIDWithoutAJournal(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, r *rig) {
+		t.Helper()
+		require.NoError(t, r.ConsumeTraces(t.Context(), traces(0, 3, 1)))
+		r.settle(7 * time.Second)
+		require.Equal(t, []string{""}, r.next.taken)
+	})
+}
+
 func TestHangingDownstreamDoesNotHoldShutdownAndLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()

@@ -79,7 +79,7 @@ func TestNoSecondKeepsMoreTracesThanTheBound(t *testing.T) {
 			},
 			"pass": func(t *rapid.T) {
 				before := h.traces[decided{0, true}]
-				h.pass(time.Duration(rapid.IntRange(0, 800).Draw(t, "ms")) * time.Millisecond)
+				h.pass(time.Duration(rapid.IntRange(0, 300).Draw(t, "ms")) * time.Millisecond)
 				h.drain()
 				moments = append(moments, moment{h.now, h.traces[decided{0, true}] - before})
 			},
