@@ -44,13 +44,13 @@ func TestFingerprintsGrowWithinWhatIsCountedForThem(t *testing.T) {
 	f := &fingerprints{}
 	require.Zero(t, f.bytes())
 	require.False(t, f.has(1))
-	for n := range 20_000 {
+	for n := range 5000 {
 		require.False(t, f.has(fingerprint(nil, uint64(n))))
 		f.add(fingerprint(nil, uint64(n)))
 		require.True(t, f.has(fingerprint(nil, uint64(n))))
 		require.LessOrEqual(t, f.bytes(), int64(8*minPrints+printCost*f.n))
 	}
-	require.Equal(t, 20_000, f.n)
+	require.Equal(t, 5000, f.n)
 	require.Len(t, f.list(), f.n)
 }
 
@@ -69,13 +69,13 @@ func TestFingerprintsTellSpansScopesAndResourcesApart(t *testing.T) {
 }
 
 func TestFingerprintsOfATraceThatNeverEndsAreBounded(t *testing.T) {
-	const limit = 1 << 16
+	const limit = 1 << 13
 	var v verdicts
 	v.init(1<<20, limit)
 	id, decided := traceID{1}, verdict{kept: true}
 	v.record(id, decided, &fingerprints{})
 	forgotten := 0
-	for n := range uint64(100_000) {
+	for n := range uint64(10_000) {
 		_, found := v.find(id)
 		require.True(t, found)
 		prints := v.prints(id)

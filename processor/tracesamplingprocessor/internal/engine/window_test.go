@@ -370,7 +370,7 @@ func TestSumsOfAdjustedCountAreUnbiasedWhereABoundBites(t *testing.T) {
 				random := rand.New(rand.NewPCG(uint64(limit), uint64(len(keep))))
 				h := newT(t, bounded(keep, limit))
 				var traces, values estimate
-				for range 5000 / min(limit, 5) { // the smaller the bound, the wider the spread
+				for range 4000 / min(limit, 5) { // the smaller the bound, the wider the spread
 					n := random.IntN(201)
 					batch := make([]testSpan, n)
 					truth := 0.0

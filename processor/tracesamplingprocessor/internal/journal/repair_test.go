@@ -168,15 +168,17 @@ func TestDamagedSpans(t *testing.T) {
 // As long as a batch is open without a chunk that was lost, the segment of that
 // chunk does not go: its absence would say that the batch is done.
 func TestAnOpenBatchOutlivesItsLostChunks(t *testing.T) {
-	w := newWreck(t)
-	damaged := bytes.Clone(w.files[w.spans()[0]])
-	damaged[len(damaged)-100] ^= 1
 	for name, c := range map[string]struct {
 		segment int
-		data    []byte
-	}{"damaged": {0, damaged}, "missing": {1, nil}} {
+		damage  func([]byte) []byte
+	}{
+		"damaged": {0, func(b []byte) []byte { b[len(b)-100] ^= 1; return b }},
+		"missing": {1, func([]byte) []byte { return nil }},
+	} {
 		t.Run(name, func(t *testing.T) {
-			j, f := w.open(t, w.spans()[c.segment], c.data)
+			w := newWreck(t)
+			file := w.spans()[c.segment]
+			j, f := w.open(t, file, c.damage(bytes.Clone(w.files[file])))
 			var refs []Ref
 			for _, k := range f.chunks() {
 				if !strings.HasPrefix(string(k.Frames), "released") || k.Ref.Segment == 1 {
