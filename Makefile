@@ -130,6 +130,14 @@ fuzz: check-cxx ## Run every fuzz target for FUZZTIME=20s
 bench: build ## Compare whole processes with a stock collector (bench/README.md)
 	@go run ./bench $(BENCHFLAGS)
 
+.PHONY: overload
+overload: build ## Offer ten times what memory holds for 5 minutes: memory within bounds, books in balance (bench/README.md)
+	@go run ./bench/overload $(BENCHFLAGS)
+
+.PHONY: startup
+startup: build ## Restart with 5 million undecided spans in the journal within 10 s (bench/README.md)
+	@go run ./bench/startup $(BENCHFLAGS)
+
 .PHONY: microbench
 microbench: ## Run every Go benchmark once with allocations
 	@go test -run '^$$' -bench . -benchmem ./...

@@ -37,9 +37,38 @@ func TestEveryShippedConfigStarts(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			t.Setenv("SPANLAKE_TOKEN", "config-test-token")
 			t.Setenv("SPANLAKE_DATA", t.TempDir())
+			t.Setenv("SPANLAKE_BIND", "127.0.0.1")
+			tokens := filepath.Join(t.TempDir(), "tokens")
+			require.NoError(t, os.WriteFile(tokens, []byte("config-test-token\n"), 0o600))
+			t.Setenv("SPANLAKE_TOKEN_FILE", tokens)
 			start(t, onFreePorts(t, file))
 		})
 	}
+}
+
+func TestEveryShippedConfigIsValidWithDefaults(t *testing.T) {
+	files, err := filepath.Glob("*.yaml")
+	require.NoError(t, err)
+	for _, file := range files {
+		t.Run(file, func(t *testing.T) {
+			t.Setenv("SPANLAKE_TOKEN", "config-test-token")
+			for _, name := range []string{"SPANLAKE_DATA", "SPANLAKE_BIND", "SPANLAKE_TOKEN_FILE"} {
+				t.Setenv(name, "")
+				require.NoError(t, os.Unsetenv(name))
+			}
+			require.NoError(t, newCollector(t, file).DryRun(t.Context()))
+		})
+	}
+}
+
+func TestDevelopmentTokenStopsProduction(t *testing.T) {
+	t.Setenv("SPANLAKE_DATA", t.TempDir())
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	require.NoError(t, os.WriteFile(tokens, []byte("local-dev-token\n"), 0o600))
+	t.Setenv("SPANLAKE_TOKEN_FILE", tokens)
+	t.Setenv("SPANLAKE_BIND", "192.0.2.1") // for documentation: nothing listens there
+	err := newCollector(t, onFreePorts(t, "production.yaml"), "yaml:extensions::health_check::endpoint: localhost:0").Run(t.Context())
+	require.ErrorContains(t, err, "is the development token")
 }
 
 func TestEmptyTokenStopsTheStart(t *testing.T) {
@@ -49,14 +78,14 @@ func TestEmptyTokenStopsTheStart(t *testing.T) {
 	require.ErrorContains(t, col.DryRun(t.Context()), "sources[0].tokens[0]")
 }
 
-func newCollector(t *testing.T, file string) *otelcol.Collector {
+func newCollector(t *testing.T, uris ...string) *otelcol.Collector {
 	t.Helper()
 	col, err := otelcol.NewCollector(otelcol.CollectorSettings{
 		BuildInfo: component.NewDefaultBuildInfo(),
 		Factories: components.Factories,
 		ConfigProviderSettings: otelcol.ConfigProviderSettings{
 			ResolverSettings: confmap.ResolverSettings{
-				URIs: []string{file},
+				URIs: uris,
 				ProviderFactories: []confmap.ProviderFactory{
 					fileprovider.NewFactory(), envprovider.NewFactory(), yamlprovider.NewFactory(),
 				},
@@ -112,8 +141,8 @@ func freePorts(node any) {
 	}
 	for key, value := range section {
 		endpoint, isString := value.(string)
-		if host, _, found := strings.Cut(endpoint, ":"); key == "endpoint" && isString && found {
-			section[key] = host + ":0"
+		if port := strings.LastIndexByte(endpoint, ':'); key == "endpoint" && isString && port >= 0 {
+			section[key] = endpoint[:port] + ":0"
 			continue
 		}
 		freePorts(value)

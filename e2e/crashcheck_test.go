@@ -12,13 +12,13 @@ import (
 
 // crashBooks compare what was acknowledged with what is stored.
 type crashBooks struct {
-	acked, stored int
-	faults        map[string][]string // spans by what is wrong with them
+	acked, stored, lost, twice int
+	faults                     map[string][]string // spans by what is wrong with them
 }
 
 const (
 	faultLost     = "lost"
-	faultTwice    = "twice"
+	faultTwice    = "stored more than once, " // and how often it was sent
 	faultUndue    = "stored though dropped by its class"
 	faultStamps   = "stored under the wrong class"
 	faultStranger = "never sent"
@@ -45,7 +45,11 @@ func (b *crashBooks) explain() string {
 // check compares the load with the lake. Nothing may be sent meanwhile.
 func (l *crashLoad) check(t *testing.T, lake string) *crashBooks {
 	t.Helper()
-	rows := mustQuery(t, lake, "select trace_id, class, retention, adjusted_count, list(span_id) as ids from spans group by all")
+	return l.compare(t, mustQuery(t, lake, "select trace_id, class, retention, adjusted_count, list(span_id) as ids from spans group by all"))
+}
+
+func (l *crashLoad) compare(t *testing.T, rows []row) *crashBooks {
+	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := &crashBooks{faults: map[string][]string{}}
@@ -99,11 +103,14 @@ func (t *crashTrace) checkSpans(b *crashBooks, trace string, copies map[string]i
 		}
 		id := t.spanID(i).String()
 		n := copies[trace+id]
+		where := fmt.Sprintf("span %s, number %d of %d in trace %s (%s), acknowledged by run %d", id, i+1, len(t.spans), trace, t.family.name, s.acked)
 		if n == 0 && s.acked > 0 && t.must(i) {
-			b.fault(faultLost, "span %s, number %d of %d in trace %s (%s), acknowledged by run %d", id, i+1, len(t.spans), trace, t.family.name, s.acked)
+			b.lost++
+			b.fault(faultLost, "%s, %s", where, s.again)
 		}
 		if n > 1 {
-			b.fault(faultTwice, "span %s, number %d of %d in trace %s (%s), acknowledged by run %d: %d times", id, i+1, len(t.spans), trace, t.family.name, s.acked, n)
+			b.twice++
+			b.fault(faultTwice+s.again.String(), "%s: %d times", where, n)
 		}
 	}
 }

@@ -29,6 +29,8 @@ type crashRequest struct {
 	body  []byte
 	parts []part
 	acked bool
+	// refused is the last answer.
+	refused bool
 }
 
 // dueItem is something to send: a request again, or a step of a trace.
@@ -138,7 +140,7 @@ func (l *crashLoad) take(now time.Time) (*crashRequest, string) {
 			}
 			heap.Pop(&l.due)
 			l.inFlight++
-			l.resends++
+			l.again(again)
 			return again, l.endpoint
 		}
 		request.parts = append(request.parts, heap.Pop(&l.due).(dueItem).part)
@@ -154,6 +156,27 @@ func (l *crashLoad) take(now time.Time) (*crashRequest, string) {
 	request.body = encodeParts(l.random, request.parts)
 	l.inFlight++
 	return request, l.endpoint
+}
+
+// again notes why a request is sent once more.
+func (l *crashLoad) again(r *crashRequest) {
+	l.resends++
+	for _, p := range r.parts {
+		from, to := p.trace.step(p.step)
+		for i := from; i < to; i++ {
+			s := &p.trace.spans[i]
+			switch {
+			case r.refused:
+				s.again |= resentRefused
+			case !r.acked:
+				s.again |= resentUnanswered
+			case s.acked == l.run:
+				s.again |= resentRepeated
+			default:
+				s.again |= resentLater
+			}
+		}
+	}
 }
 
 // mayBegin paces new traces.
@@ -174,12 +197,13 @@ func (l *crashLoad) settle(r *crashRequest, o outcome) {
 	defer l.mu.Unlock()
 	l.inFlight--
 	now := time.Now()
+	r.refused = o.err == nil && (o.status == http.StatusServiceUnavailable || o.status == http.StatusTooManyRequests)
 	switch {
 	case o.err != nil && l.dying:
 		l.unanswered = append(l.unanswered, r)
 	case o.err != nil:
 		l.faults = append(l.faults, "no answer though nothing was killed: "+o.err.Error())
-	case o.status == http.StatusServiceUnavailable || o.status == http.StatusTooManyRequests:
+	case r.refused:
 		l.refusals++
 		heap.Push(&l.due, dueItem{at: now.Add(refusedPause), again: r})
 	case o.status != http.StatusOK || len(o.body) > 0:

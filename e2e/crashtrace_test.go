@@ -52,8 +52,8 @@ type family struct {
 	route     string
 	stamps    stamps
 	threshold uint64
-	// lateError families end with an error, which may come after the decision:
-	// only that span is certain to be kept.
+	// lateError families end with an error, which may come after the decision: of
+	// a trace that is dropped only that span is certain to be kept.
 	lateError bool
 	// byRoute families are known by their root, which is the first span.
 	byRoute bool
@@ -100,6 +100,30 @@ type crashTrace struct {
 type crashSpan struct {
 	sent  bool
 	acked int // the run in which it was acknowledged first, from 1; 0: never
+	again resent
+}
+
+// resent says why a span was sent more than once; it may be all of these.
+type resent uint8
+
+const (
+	resentRefused    resent = 1 << iota // answered 503 or 429
+	resentUnanswered                    // the collector was killed before it answered
+	resentRepeated                      // acknowledged by the same run
+	resentLater                         // acknowledged by an earlier run
+)
+
+func (r resent) String() string {
+	var why []string
+	for i, text := range []string{"refused", "not answered", "repeated", "repeated after a restart"} {
+		if r&(1<<i) != 0 {
+			why = append(why, text)
+		}
+	}
+	if len(why) == 0 {
+		return "sent once"
+	}
+	return "sent again (" + strings.Join(why, ", ") + ")"
 }
 
 func newCrashTrace(random *rand.Rand, number int) *crashTrace {
@@ -130,9 +154,7 @@ func (t *crashTrace) kept() bool {
 
 // must says that a span is stored if it was acknowledged, and may, that it is
 // stored at all.
-func (t *crashTrace) must(i int) bool {
-	return t.kept() && !t.family.lateError || t.isLateError(i)
-}
+func (t *crashTrace) must(i int) bool { return t.kept() || t.isLateError(i) }
 
 func (t *crashTrace) may() bool { return t.kept() || t.family.lateError }
 

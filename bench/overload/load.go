@@ -20,10 +20,11 @@ const (
 	maxAnswer      = 1 << 20
 
 	// Every largeEvery requests begin a trace that is in all of the next largeRun.
-	largeEvery = 100
+	largeEvery = 400
 	largeRun   = 8
-	// One request in giantShare belongs to a giant trace while there is one.
-	giantShare = 3
+	// While there is a giant trace, all but one in giantShare requests belong to it,
+	// so that it comes within root_wait.
+	giantShare = 4
 )
 
 // counts are of spans, but for those named otherwise.
@@ -147,7 +148,7 @@ func (l *loader) next() job {
 		l.giant = nil
 	}
 	switch at := l.sequence % largeEvery; {
-	case l.giant != nil && l.sequence%giantShare == 0:
+	case l.giant != nil && l.sequence%giantShare > 0:
 		j.giant = l.giant
 		j.message.OneTrace(l.giant.id)
 	case at == 0:

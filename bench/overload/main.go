@@ -40,8 +40,8 @@ type options struct {
 	connections, giants         int
 	poolSpans, giantMiB         int
 	memoryMiB, limitMiB         int
+	inFlightMiB                 int
 	goMemLimit                  string
-	journal                     bool
 	seed                        uint64
 }
 
@@ -67,14 +67,14 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.DurationVar(&o.drain, "drain", 5*time.Minute, "longest wait for everything to be stored after the load")
 	f.DurationVar(&o.wait, "decision-wait", 30*time.Second, "decision_wait")
 	f.Float64Var(&o.factor, "factor", 10, "the load over the base rate, which fills memory_limit_mib within decision_wait")
-	f.IntVar(&o.connections, "connections", 96, "connections, one request under way on each")
+	f.IntVar(&o.connections, "connections", 256, "connections, one request under way on each")
 	f.IntVar(&o.giants, "giants", 3, "giant traces")
 	f.IntVar(&o.giantMiB, "giant-mib", 50, "size of a giant trace")
 	f.IntVar(&o.poolSpans, "pool", 200_000, "spans generated; they are sent many times, under other trace IDs")
 	f.IntVar(&o.memoryMiB, "memory-mib", 256, "memory_limit_mib")
+	f.IntVar(&o.inFlightMiB, "in-flight-mib", 32, "max_in_flight_mib of the receiver")
 	f.IntVar(&o.limitMiB, "limit-mib", 512, "resident memory that the process must stay within")
 	f.StringVar(&o.goMemLimit, "gomemlimit", "420MiB", "GOMEMLIMIT of the process")
-	f.BoolVar(&o.journal, "journal", false, "with the sampler's journal")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the generated spans")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -92,6 +92,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		{"connections", o.connections > 0},
 		{"pool", o.poolSpans > 0},
 		{"memory-mib", o.memoryMiB > 0},
+		{"in-flight-mib", o.inFlightMiB > 0},
 		{"limit-mib", o.limitMiB > 0},
 	} {
 		if !n.valid {
@@ -157,16 +158,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 func (o *options) process(dir string) process.Options {
-	options := process.Options{
+	return process.Options{
 		Binary: o.binary, Config: config, Token: token, Dir: dir,
 		Env: []string{
 			"GOMEMLIMIT=" + o.goMemLimit,
 			"BENCH_DECISION_WAIT=" + o.wait.String(),
 			fmt.Sprintf("BENCH_MEMORY_MIB=%d", o.memoryMiB),
+			fmt.Sprintf("BENCH_IN_FLIGHT_MIB=%d", o.inFlightMiB),
 		},
 	}
-	if o.journal {
-		options.Overrides = []string{`processors: {trace_sampling: {journal: {directory: "${env:BENCH_DATA}/journal", max_size_mib: 4096}}}`}
-	}
-	return options
 }

@@ -13,10 +13,14 @@ import (
 
 	"github.com/spanlake/spanlake/bench/internal/pool"
 	"github.com/spanlake/spanlake/bench/internal/process"
+	"github.com/spanlake/spanlake/bench/internal/scrape"
 )
 
 // progressInterval is how many seconds a line of progress is about.
 const progressInterval = 10
+
+// scrapeTimeout is short enough that no second goes by unnoticed.
+const scrapeTimeout = 900 * time.Millisecond
 
 // second is what happened within one.
 type second struct {
@@ -65,8 +69,8 @@ func (o *options) stress(ctx context.Context, c *process.Process, p *pool.Pool, 
 	return r, nil
 }
 
-// overload offers the load in parts of equal length, in the middle of each of
-// which, but for the first and the last half, a giant trace begins.
+// overload offers the load in parts of equal length. With each but the first a
+// giant trace begins.
 func (o *options) overload(ctx context.Context, l *loader, rate float64) error {
 	part := o.duration / time.Duration(o.giants+1)
 	for i := range o.giants + 1 {
@@ -108,15 +112,29 @@ func watch(l *loader, c *process.Process, stderr io.Writer) *watcher {
 			w.mu.Unlock()
 			before = now
 			if n%progressInterval == 0 {
-				m := c.Memory()
-				fmt.Fprintf(stderr, "%4d s: spans/s offered %d, accepted %d, refused %d, not sent %d, not answered %d; RSS %d MiB, peak %d MiB\n", n,
+				fmt.Fprintf(stderr, "%4d s: spans/s offered %d, accepted %d, refused %d, not sent %d, not answered %d; %s\n", n,
 					(now.offered-shown.offered)/progressInterval, (now.accepted-shown.accepted)/progressInterval, (now.refused-shown.refused)/progressInterval,
-					(now.skipped-shown.skipped)/progressInterval, (now.unanswered-shown.unanswered)/progressInterval, m.Now/mib, m.Peak/mib)
+					(now.skipped-shown.skipped)/progressInterval, (now.unanswered-shown.unanswered)/progressInterval, held(c))
 				shown = now
 			}
 		}
 	})
 	return w
+}
+
+// held says where memory goes. It does without what an overloaded process does
+// not tell in time.
+func held(c *process.Process) string {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	m := c.Memory()
+	text := fmt.Sprintf("MiB RSS %d, peak %d", m.Now/mib, m.Peak/mib)
+	metrics, err := scrape.Get(ctx, c.Metrics)
+	if err != nil {
+		return text
+	}
+	return text + fmt.Sprintf(", heap %d, undecided %d, queued %d", metrics.Sum("otelcol_process_runtime_heap_alloc_bytes")/mib,
+		metrics.Sum(sampler+"undecided_bytes")/mib, metrics.Sum(sampler+"queued_bytes")/mib)
 }
 
 func (w *watcher) seconds() int {

@@ -41,7 +41,6 @@ type options struct {
 	spans, connections    int
 	memoryMiB, journalMiB int
 	deadline, limit       time.Duration
-	journal               bool
 	seed                  uint64
 }
 
@@ -68,7 +67,6 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.IntVar(&o.journalMiB, "journal-mib", 8192, "max_size_mib of the journal")
 	f.DurationVar(&o.limit, "limit", 10*time.Second, "time that the start may take")
 	f.DurationVar(&o.deadline, "deadline", time.Minute, "time after which the start is given up")
-	f.BoolVar(&o.journal, "journal", false, "with the sampler's journal")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the generated spans")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -93,14 +91,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 }
 
 func (o *options) process(dir string) process.Options {
-	options := process.Options{
+	return process.Options{
 		Binary: o.binary, Config: config, Token: token, Dir: dir,
-		Env: []string{fmt.Sprintf("BENCH_MEMORY_MIB=%d", o.memoryMiB)},
+		Env: []string{fmt.Sprintf("BENCH_MEMORY_MIB=%d", o.memoryMiB), fmt.Sprintf("BENCH_JOURNAL_MIB=%d", o.journalMiB)},
 	}
-	if o.journal {
-		options.Overrides = []string{fmt.Sprintf(`processors: {trace_sampling: {journal: {directory: "${env:BENCH_DATA}/journal", max_size_mib: %d}}}`, o.journalMiB)}
-	}
-	return options
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {

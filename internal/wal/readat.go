@@ -80,7 +80,7 @@ func (l *Log) handle(number uint64, end int64) (fsys.File, error) {
 
 // readable checks that a segment is there and synced up to end. mu is held.
 func (l *Log) readable(number uint64, end int64) error {
-	synced := int64(0)
+	var synced int64
 	switch i := l.find(number); {
 	case l.closed:
 		return ErrClosed

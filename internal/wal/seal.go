@@ -50,6 +50,7 @@ func (l *Log) Seal() (Sealed, bool, error) {
 		l.bytes -= s.end
 		// A leftover holds no record; the next start removes it.
 		_ = l.fs.Remove(l.path(s.number))
+		l.closeHandle(s.number)
 	}
 	// Made now to be there on a full disk; the next Seal makes it, or says why
 	// not, where this fails.

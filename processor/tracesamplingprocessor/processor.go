@@ -29,8 +29,10 @@ const (
 	// A batch handed on is about as large as one request of a busy client.
 	batchSpans = 4096
 	batchBytes = 2 << 20
-	// verdictShare of memory_limit_mib, on top of it, remembers decided traces.
-	verdictShare = 16
+	// verdictShare of memory_limit_mib, on top of it, remembers decided traces, but
+	// no less than minVerdictMemory.
+	verdictShare     = 16
+	minVerdictMemory = 8 << 20
 )
 
 var errNotRunning = errors.New("trace_sampling is not running")
@@ -104,7 +106,7 @@ func (s *sampler) Start(context.Context, component.Host) error {
 		RootWait:      s.cfg.RootWait,
 		MemoryLimit:   memory,
 		MaxTraceSize:  s.cfg.MaxTraceSizeMiB << 20,
-		VerdictMemory: memory / verdictShare,
+		VerdictMemory: s.verdictMemory(),
 		BatchSpans:    batchSpans,
 		BatchBytes:    batchBytes,
 		Origin:        s.origin,
@@ -131,6 +133,10 @@ func (s *sampler) Start(context.Context, component.Host) error {
 	return nil
 }
 
+func (s *sampler) verdictMemory() int64 {
+	return max(s.cfg.MemoryLimitMiB<<20/verdictShare, minVerdictMemory)
+}
+
 func (s *sampler) openJournal() error {
 	cfg := s.cfg.Journal.Get()
 	if cfg == nil {
@@ -140,7 +146,7 @@ func (s *sampler) openJournal() error {
 	s.journal, err = journal.Open(journal.Options{
 		Directory:    cfg.Directory,
 		MaxBytes:     cfg.MaxSizeMiB << 20,
-		VerdictBytes: s.cfg.MemoryLimitMiB << 20 / verdictShare,
+		VerdictBytes: s.verdictMemory(),
 	})
 	if err != nil {
 		return fmt.Errorf("journal.directory: %w", err)

@@ -27,9 +27,6 @@ const (
 type Options struct {
 	Binary string
 	Config []byte
-	// Overrides are merged over Config, each as the Collector's yaml provider
-	// takes it.
-	Overrides []string
 	// Token of the only client, in BENCH_TOKEN.
 	Token string
 	// Env has more variables. Nothing else is inherited that changes the runtime,
@@ -110,12 +107,8 @@ func Launch(ctx context.Context, o Options) (*Process, error) {
 	}
 	defer out.Close()
 
-	args := []string{"--config=" + file}
-	for _, override := range o.Overrides {
-		args = append(args, "--config=yaml:"+override)
-	}
 	// Not bound to ctx: the process is always ended by Stop or Kill.
-	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), o.Binary, args...)
+	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), o.Binary, "--config="+file)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.Env = append([]string{
 		"BENCH_HTTP=" + a.HTTP, "BENCH_GRPC=" + a.GRPC, "BENCH_HEALTH=" + a.Health, "BENCH_METRICS=" + metricsPort,

@@ -23,9 +23,9 @@ held 7
 `
 
 func TestGet(t *testing.T) {
-	status := http.StatusOK
+	status, path := http.StatusOK, ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		require.Equal(t, "/metrics", r.URL.Path)
+		path = r.URL.Path
 		w.WriteHeader(status)
 		io.WriteString(w, text)
 	}))
@@ -34,6 +34,7 @@ func TestGet(t *testing.T) {
 
 	m, err := Get(t.Context(), address)
 	require.NoError(t, err)
+	require.Equal(t, "/metrics", path)
 	require.Equal(t, 1_500_007, m.Sum("spans"))
 	require.Equal(t, 7, m.Sum("spans", `verdict="kept"`))
 	require.Equal(t, 3, m.Sum("spans", `verdict="kept"`, `class="normal"`))

@@ -64,8 +64,13 @@ func (b *Batch) Prepare() error {
 	if b.id != "" {
 		return nil
 	}
+	rulings := b.rulings()
+	for i := range rulings {
+		// The ruling that has them already may be lost where this is not.
+		rulings[i].Fingerprints = b.parcels[i].prints()
+	}
 	var err error
-	b.id, err = e.journal.Release(b.rulings())
+	b.id, err = e.journal.Release(rulings)
 	return err
 }
 

@@ -122,7 +122,7 @@ func New(o Options) *Engine {
 	if e.journal != nil {
 		e.seed = e.journal.Seed()
 	}
-	e.heads = newHeads(o.Table, &e.budget)
+	e.heads = newHeads(o.Table, &e.budget, e.seed)
 	for i := range o.Table.Len() {
 		e.classes = append(e.classes, o.Table.Class(i))
 	}

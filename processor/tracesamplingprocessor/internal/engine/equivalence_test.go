@@ -22,6 +22,18 @@ func designClasses() []class.Config {
 		{Name: "slow", Keep: "100%", Retention: "14d", Match: &class.Match{MinDuration: time.Second}},
 		{Name: "health", Keep: "0.1%", Retention: "1d", Match: &class.Match{Routes: []string{"/health*", "/livez"}}},
 		{Name: "checkout", Keep: "50%", Retention: "14d", Match: &class.Match{Routes: []string{"/checkout*"}, Services: []string{"shop", "pay*"}}},
+		{Name: "server errors", Keep: "20%", Match: &class.Match{
+			Attributes: []class.Attribute{{Key: "code", Min: new(500.0)}, {Key: "tier", Values: []string{"gold", "plat*"}}},
+			Not:        &class.Match{Kinds: []string{"consumer"}},
+		}},
+		{Name: "large or queued", Keep: "10%", Match: &class.Match{Any: []class.Match{
+			{MinSpans: 12, MaxDuration: 390 * time.Millisecond},
+			{Kinds: []string{"producer"}, RootOnly: true},
+			{Attributes: []class.Attribute{{Key: "tier", Values: []string{"platinum"}}}, RootOnly: true},
+		}}},
+		{Name: "small", Keep: "1/3", Match: &class.Match{MaxSpans: 2, Not: &class.Match{Any: []class.Match{
+			{Attributes: []class.Attribute{{Key: "tier"}}}, {Services: []string{"web", "db"}},
+		}}}},
 		{Name: "cron", Keep: "0%", Match: &class.Match{Routes: []string{"cron*"}, AnySpan: true}},
 		{Name: "normal", Keep: "5%", Retention: "7d"},
 	}
@@ -49,6 +61,12 @@ func (m *model) span(trace uint64) testSpan {
 		name: pick("GET", "query", "cron cleanup"), start: 5_000_000_000 + m.random.Uint64N(2_000_000),
 	}
 	s.end = s.start + m.random.Uint64N(400_000_000)
+	s.kind = ptrace.SpanKind(m.random.IntN(4))
+	if m.random.IntN(8) == 0 {
+		s.code = int64(404 + m.random.IntN(120))
+		s.tier = pick("free", "gold", "platinum", "plated")
+		s.kind = ptrace.SpanKind(m.random.IntN(6))
+	}
 	switch m.random.IntN(40) {
 	case 0:
 		s.status = ptrace.StatusCodeError
@@ -85,17 +103,24 @@ func (m *model) pass(d time.Duration) {
 }
 
 func (m *model) requireEqual() {
+	var differ []string // a few of them: a diff of all that was kept takes minutes
 	for id, o := range m.h.out {
 		o.count = math.Round(o.count*1e6) / 1e6
-		m.h.out[id] = o
+		if want, kept := m.ref.out[id]; (!kept || want != o) && len(differ) < 10 {
+			differ = append(differ, fmt.Sprintf("span %d: want %+v (kept %t), got %+v", id, want, kept, o))
+		}
 	}
-	require.Equal(m.h.t, m.ref.out, m.h.out)
+	require.Empty(m.h.t, differ)
+	require.Len(m.h.t, m.h.out, len(m.ref.out))
 	require.Equal(m.h.t, m.ref.late, m.h.lates[engine.LateKept]+m.h.lates[engine.LateDropped])
 }
 
 func TestKeepsWhatTheReferenceKeeps(t *testing.T) {
 	m := newModel(t, rand.New(rand.NewPCG(1, 2)))
-	const traces = 10_000
+	traces := uint64(100_000)
+	if underRace {
+		traces /= 5
+	}
 	// A window of open traces moves on, so that a trace's spans come in several
 	// batches, and some after its decision.
 	for base := uint64(1); base < traces; base += 50 {
@@ -113,11 +138,11 @@ func TestKeepsWhatTheReferenceKeeps(t *testing.T) {
 	m.h.drain()
 	m.requireEqual()
 	m.h.requireBalanced()
-	classes := map[string]bool{}
+	classes := map[string]int{}
 	for _, o := range m.h.out {
-		classes[o.class] = true
+		classes[o.class]++
 	}
-	require.Len(t, classes, 6, "every class but cron, which keeps nothing, and all of them came up")
+	require.Len(t, classes, len(designClasses())-1, "every class but cron, which keeps nothing: %v", classes)
 	require.Positive(t, m.h.lates[engine.LateOverruled])
 }
 

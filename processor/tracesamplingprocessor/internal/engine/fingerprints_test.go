@@ -73,20 +73,15 @@ func TestFingerprintsOfATraceThatNeverEndsAreBounded(t *testing.T) {
 	var v verdicts
 	v.init(1<<20, limit)
 	id, decided := traceID{1}, verdict{kept: true}
-	v.record(id, decided, &fingerprints{})
-	forgotten := 0
-	for n := range uint64(10_000) {
+	v.record(id, decided)
+	forgotten, n := 0, uint64(0)
+	for ; n < 10_000; n++ {
 		_, found := v.find(id)
 		require.True(t, found)
-		prints := v.prints(id)
-		if prints == nil {
+		if n > 0 && v.prints(id).n == 0 {
 			forgotten++
-			prints = &fingerprints{}
-			v.record(id, decided, prints)
 		}
-		before := prints.bytes()
-		prints.add(n + 1)
-		v.grown(id, prints.bytes()-before)
+		v.add(id, n+1)
 		require.LessOrEqual(t, v.young.bytes, verdictCost+printsCost+limit)
 		require.GreaterOrEqual(t, v.young.bytes, verdictCost)
 	}

@@ -30,6 +30,9 @@ type testSpan struct {
 	source         string
 	name, route    string
 	path, target   string
+	tier           string
+	code           int64
+	kind           ptrace.SpanKind
 	status         ptrace.StatusCode
 	start, end     uint64
 	state          string
@@ -85,6 +88,13 @@ func (s *testSpan) fill(to ptrace.Span) {
 	to.SetEndTimestamp(pcommon.Timestamp(s.end))
 	to.Status().SetCode(s.status)
 	to.TraceState().FromRaw(s.state)
+	to.SetKind(s.kind)
+	if s.tier != "" {
+		to.Attributes().PutStr("tier", s.tier)
+	}
+	if s.code != 0 {
+		to.Attributes().PutInt("code", s.code)
+	}
 	if s.route != "" {
 		to.Attributes().PutStr("http.route", s.route)
 	}

@@ -19,7 +19,8 @@ type resourceHead struct {
 type scopeHead struct {
 	resource *resourceHead
 	bytes    string
-	refs     int // chunks and batches being ingested, guarded by heads.mu
+	seed     uint64 // of the fingerprints of its spans
+	refs     int    // chunks and batches being ingested, guarded by heads.mu
 }
 
 type scopeKey struct {
@@ -36,14 +37,15 @@ const headCost = 160
 type heads struct {
 	table  *class.Table
 	budget *budget
+	seed   uint64 // of fingerprints
 
 	mu        sync.Mutex // guards what follows, and the refs of every head
 	resources map[string]*resourceHead
 	scopes    map[scopeKey]*scopeHead
 }
 
-func newHeads(t *class.Table, b *budget) *heads {
-	return &heads{table: t, budget: b, resources: map[string]*resourceHead{}, scopes: map[scopeKey]*scopeHead{}}
+func newHeads(t *class.Table, b *budget, seed uint64) *heads {
+	return &heads{table: t, budget: b, seed: seed, resources: map[string]*resourceHead{}, scopes: map[scopeKey]*scopeHead{}}
 }
 
 // acquire returns the scope with one reference more, and the cost of the heads
@@ -63,7 +65,7 @@ func (h *heads) acquire(resource, scope []byte) (*scopeHead, int64) {
 	}
 	s := h.scopes[scopeKey{r, string(scope)}]
 	if s == nil {
-		s = &scopeHead{resource: r, bytes: string(scope)}
+		s = &scopeHead{resource: r, bytes: string(scope), seed: headSeed(resource, scope, h.seed)}
 		h.scopes[scopeKey{r, s.bytes}] = s
 		r.refs++
 		cost += headCost + int64(len(s.bytes))

@@ -212,9 +212,8 @@ const statusError = 2
 // readChunk reads a chunk of the journal, which was read in this way before, and
 // adds it to its group. After an error it has added nothing.
 func (in *intake) readChunk(g *group, c chunk, from *journal.Chunk) error {
-	scope := in.scopes[from.Head]
-	in.resource = scope.resource // judge looks at it
-	in.scopeSeed = headSeed(in.head(scope.resource), in.head(scope.scope), in.seed)
+	in.resource = in.scopes[from.Head].resource // judge looks at it
+	in.scopeSeed = c.scope.seed
 	before, first := *g, len(in.spans)
 	err := otlpwire.EachSpan(from.Frames, func(encoded []byte) error {
 		if err := in.span.Parse(encoded); err != nil {

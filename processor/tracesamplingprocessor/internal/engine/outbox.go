@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
 )
 
 // parcel is what was kept of one trace at one time.
@@ -29,6 +30,20 @@ func (p *parcel) add(c chunk, skip bitmap) {
 		p.skips[c.ref] = skip
 	}
 	p.chunks = append(p.chunks, c)
+}
+
+// prints returns the fingerprints of the spans.
+func (p *parcel) prints() []uint64 {
+	var prints []uint64
+	for i := range p.chunks {
+		c := &p.chunks[i]
+		// Frames are of this engine's making, so reading them back cannot fail.
+		_ = otlpwire.EachSpan(c.frames, func(span []byte) error {
+			prints = append(prints, fingerprint(span, c.scope.seed))
+			return nil
+		})
+	}
+	return prints
 }
 
 // cool leaves the spans to the journal and returns the memory freed.

@@ -54,26 +54,15 @@ type keptChunk struct {
 }
 
 // Verdict implements journal.Recoverer.
-func (r *recovery) Verdict(v *journal.Ruling) {
+func (r *recovery) Verdict(v *journal.Ruling, released bool) {
 	e := r.engine
 	sh := e.shard(v.Trace)
-	_, known := sh.decided.find(v.Trace)
-	if known && v.Kept && len(v.Fingerprints) == 0 {
-		return // a release; it may come after a ruling that overruled its own
+	decided, known := sh.decided.find(v.Trace)
+	if !known || !released { // what was released may have been overruled before
+		decided = e.verdict(v)
 	}
-	prints := sh.decided.prints(v.Trace)
-	if prints == nil {
-		prints = &fingerprints{}
-	}
-	before := prints.bytes()
-	for _, print := range v.Fingerprints {
-		prints.add(print)
-	}
-	if before > 0 {
-		sh.decided.grown(v.Trace, prints.bytes()-before)
-		prints = nil // they are remembered
-	}
-	sh.decided.record(v.Trace, e.verdict(v), prints)
+	sh.decided.record(v.Trace, decided)
+	sh.decided.add(v.Trace, v.Fingerprints...)
 }
 
 // verdict reads a ruling that may be of another configuration.

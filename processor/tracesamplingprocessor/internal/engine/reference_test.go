@@ -3,6 +3,7 @@ package engine_test
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -156,7 +157,7 @@ func (r *reference) keeps(c int, id [16]byte, spans []testSpan) bool {
 func (r *reference) classify(spans []testSpan, before int, late bool) int {
 	for i := range r.classes[:before] {
 		m := r.classes[i].Match
-		if late && (m.Status == "ok" || m.Status == "unset") {
+		if late && !provable(m) {
 			continue
 		}
 		if matches(m, spans) {
@@ -166,25 +167,64 @@ func (r *reference) classify(spans []testSpan, before int, late bool) int {
 	return before
 }
 
+// provable is what a part of a trace can prove of the whole.
+func provable(m *class.Match) bool {
+	if m.Status == "ok" || m.Status == "unset" || m.MaxDuration > 0 || m.MaxSpans > 0 || m.Not != nil {
+		return false
+	}
+	for i := range m.Any {
+		if !provable(&m.Any[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 func matches(m *class.Match, spans []testSpan) bool {
-	if m.Status != "" && m.Status != traceStatus(spans) {
+	d, n := traceDuration(spans), len(spans)
+	switch {
+	case m.Status != "" && m.Status != traceStatus(spans),
+		d < m.MinDuration, m.MaxDuration > 0 && d > m.MaxDuration,
+		n < m.MinSpans, m.MaxSpans > 0 && n > m.MaxSpans,
+		m.Not != nil && matches(m.Not, spans):
 		return false
 	}
-	if m.MinDuration > 0 && traceDuration(spans) < m.MinDuration {
-		return false
-	}
-	route, service := len(m.Routes) == 0, len(m.Services) == 0
-	for _, s := range spans {
-		for _, p := range m.Routes {
-			if (m.AnySpan || s.isRoot()) && (globMatch(p, s.route) || globMatch(p, s.name)) {
-				route = true
+	some := func(asked bool, ok func(s *testSpan) bool) bool {
+		for i := range spans {
+			if asked && ok(&spans[i]) {
+				return true
 			}
 		}
-		for _, p := range m.Services {
-			service = service || globMatch(p, s.service)
+		return !asked
+	}
+	for i := range m.Attributes {
+		if !some(true, func(s *testSpan) bool { return (s.isRoot() || !m.RootOnly) && hasAttribute(&m.Attributes[i], s) }) {
+			return false
 		}
 	}
-	return route && service
+	anyMatch := len(m.Any) == 0
+	for i := range m.Any {
+		anyMatch = anyMatch || matches(&m.Any[i], spans)
+	}
+	return anyMatch &&
+		some(len(m.Routes) > 0, func(s *testSpan) bool {
+			return (m.AnySpan || s.isRoot()) && (globsMatch(m.Routes, s.route) || globsMatch(m.Routes, s.name))
+		}) &&
+		some(len(m.Services) > 0, func(s *testSpan) bool { return globsMatch(m.Services, s.service) }) &&
+		some(len(m.Kinds) > 0, func(s *testSpan) bool {
+			return (s.isRoot() || !m.RootOnly) && slices.Contains(m.Kinds, strings.ToLower(s.kind.String()))
+		})
+}
+
+// hasAttribute looks at the two attributes that a testSpan has beside its routes.
+func hasAttribute(a *class.Attribute, s *testSpan) bool {
+	switch {
+	case a.Key == "tier" && s.tier != "":
+		return len(a.Values) == 0 || globsMatch(a.Values, s.tier)
+	case a.Key == "code" && s.code != 0:
+		return (a.Min == nil || float64(s.code) >= *a.Min) && (a.Max == nil || float64(s.code) <= *a.Max)
+	}
+	return false
 }
 
 func traceStatus(spans []testSpan) string {
@@ -203,8 +243,19 @@ func traceDuration(spans []testSpan) time.Duration {
 	return time.Duration(last - first)
 }
 
-func globMatch(pattern, value string) bool {
-	re := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, `.*`)
-	ok, err := regexp.MatchString("^"+re+"$", value)
-	return ok && err == nil && value != ""
+// globsMatch translates each pattern to a regular expression, once.
+func globsMatch(patterns []string, value string) bool {
+	for _, p := range patterns {
+		re := globs[p]
+		if re == nil {
+			re = regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(p), `\*`, `.*`) + "$")
+			globs[p] = re
+		}
+		if value != "" && re.MatchString(value) {
+			return true
+		}
+	}
+	return false
 }
+
+var globs = map[string]*regexp.Regexp{}

@@ -82,12 +82,11 @@ func (r *ruling) conclude(sh *shard, t *trace, v verdict, o Outcome) {
 	v.trimmed = t.trimmed
 	sh.end(t)
 	p := parcel{trace: t.id, verdict: v, chunks: t.chunks, skips: t.skips}
-	var prints *fingerprints
+	sh.decided.record(t.id, v)
 	if v.kept {
-		prints = &fingerprints{}
-		*prints = t.prints // the trace itself must not live on
+		prints := t.prints // the trace itself must not live on
+		sh.decided.keep(t.id, &prints)
 	}
-	sh.decided.record(t.id, v, prints)
 	r.waited = append(r.waited, r.now-t.first)
 	r.count(v.class, o, 1, t.spans)
 	r.held.traces--
@@ -95,11 +94,11 @@ func (r *ruling) conclude(sh *shard, t *trace, v verdict, o Outcome) {
 	r.held.cold -= t.cold
 	r.freed += traceCost + printCost*int64(t.spans)
 	if r.engine.journal != nil {
-		var all []uint64
+		var prints []uint64
 		if v.kept {
-			all = prints.list()
+			prints = t.prints.list()
 		}
-		r.record(&p, all)
+		r.record(&p, prints)
 	}
 	if r.dispatch(p) {
 		r.freed -= parcelCost
@@ -111,15 +110,9 @@ func (r *ruling) conclude(sh *shard, t *trace, v verdict, o Outcome) {
 // what the parcel costs.
 func (r *ruling) follow(sh *shard, v verdict, in *intake, g *group) int64 {
 	e := r.engine
-	var prints *fingerprints
-	if v.kept {
-		prints = sh.decided.prints(g.id)
-	}
-	if prints == nil {
-		prints = &fingerprints{}
-	}
+	prints := sh.decided.prints(g.id)
 	before := prints.bytes()
-	s := lateSieve(prints)
+	s := e.lateSieve(prints)
 	p := parcel{trace: g.id}
 	spans := 0
 	for k := g.from; k < g.to; k++ {
@@ -144,15 +137,11 @@ func (r *ruling) follow(sh *shard, v verdict, in *intake, g *group) int64 {
 		threshold := e.classes[c].Threshold.Unsigned()
 		v = verdict{class: c, threshold: threshold, kept: g.randomness.of(g.id) >= threshold, trimmed: v.trimmed}
 		r.late[LateOverruled] += spans
-		sh.decided.record(g.id, v, nil)
+		sh.decided.record(g.id, v)
 	}
 	if v.kept {
 		o = Kept
-		if sh.decided.prints(g.id) == nil {
-			sh.decided.record(g.id, v, prints)
-		} else {
-			sh.decided.grown(g.id, prints.bytes()-before)
-		}
+		sh.decided.grown(g.id, prints, before)
 		r.late[LateKept] += spans
 	} else {
 		r.late[LateDropped] += spans
@@ -160,7 +149,10 @@ func (r *ruling) follow(sh *shard, v verdict, in *intake, g *group) int64 {
 	p.verdict = v
 	r.count(v.class, o, 0, spans)
 	if e.journal != nil {
-		r.record(&p, s.fresh) // each ruling adds to what those before it have
+		if !v.kept {
+			s.passed = nil
+		}
+		r.record(&p, s.passed)
 	}
 	if r.dispatch(p) {
 		return parcelCost
@@ -182,8 +174,9 @@ func (e *Engine) overruled(f *class.Facts, decided uint16) (uint16, bool) {
 	return uint16(c), true
 }
 
-// record notes for the journal what was decided about the chunks, and the
-// fingerprints of their spans.
+// record notes for the journal what was decided about the chunks. Where they are
+// kept, the fingerprints are those of their spans and of no others: a span whose
+// own ruling is lost must not pass for one that was kept before.
 func (r *ruling) record(p *parcel, prints []uint64) {
 	from := len(r.pieces)
 	for i := range p.chunks {
@@ -191,9 +184,7 @@ func (r *ruling) record(p *parcel, prints []uint64) {
 	}
 	ruled := r.engine.ruled(p)
 	ruled.Pieces = r.pieces[from:len(r.pieces):len(r.pieces)]
-	if p.verdict.kept {
-		ruled.Fingerprints = prints
-	}
+	ruled.Fingerprints = prints
 	r.rulings = append(r.rulings, ruled)
 }
 

@@ -15,15 +15,14 @@ type sieve struct {
 	size, limit int64 // of the trace, bytes
 
 	duplicates, trimmed int
-
-	late  bool
-	fresh []uint64 // fingerprints of the late spans let through
+	passed              []uint64 // fingerprints, where note is set
+	note                bool
 }
 
 // lateSieve is for spans that are handed on at once, so that their trace's size
-// bounds nothing.
-func lateSieve(prints *fingerprints) sieve {
-	return sieve{prints: prints, limit: math.MaxInt64, late: true}
+// bounds nothing. It notes what has passed, for a journal.
+func (e *Engine) lateSieve(prints *fingerprints) sieve {
+	return sieve{prints: prints, limit: math.MaxInt64, note: e.journal != nil}
 }
 
 func (s *sieve) admits(span *intakeSpan) bool {
@@ -37,10 +36,10 @@ func (s *sieve) admits(span *intakeSpan) bool {
 		return false
 	}
 	s.prints.add(span.print)
-	if s.late {
-		s.fresh = append(s.fresh, span.print)
-	}
 	s.size = size
+	if s.note {
+		s.passed = append(s.passed, span.print)
+	}
 	return true
 }
 

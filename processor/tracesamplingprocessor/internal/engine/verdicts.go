@@ -45,25 +45,57 @@ func (v *verdicts) find(id traceID) (verdict, bool) {
 	}
 	found, ok := v.old.verdicts[id]
 	if ok {
-		v.record(id, found, v.old.prints[id])
+		v.record(id, found)
 	}
 	return found, ok
 }
 
-// record remembers a verdict and, for a kept trace, the fingerprints known so
-// far, which are the memory's from now on; nil leaves those it has.
-func (v *verdicts) record(id traceID, decided verdict, prints *fingerprints) {
+// record remembers a verdict, in the place of one that it may have.
+func (v *verdicts) record(id traceID, decided verdict) {
 	if v.young.bytes >= v.capacity {
 		v.old = v.young
 		v.young = newGeneration()
 	}
 	if _, known := v.young.verdicts[id]; !known {
 		v.young.bytes += verdictCost
+		if prints := v.old.prints[id]; prints != nil {
+			v.keep(id, prints)
+		}
 	}
 	v.young.verdicts[id] = decided
-	if prints != nil {
+}
+
+// keep remembers the fingerprints of a trace that record or find was just called
+// with. They are the memory's from now on.
+func (v *verdicts) keep(id traceID, prints *fingerprints) {
+	if prints.n > 0 && v.young.prints[id] != prints {
 		v.young.prints[id] = prints
 		v.young.bytes += printsCost + prints.bytes()
+	}
+}
+
+// add adds to the fingerprints of such a trace.
+func (v *verdicts) add(id traceID, list ...uint64) {
+	prints := v.prints(id)
+	before := prints.bytes()
+	for _, print := range list {
+		prints.add(print)
+	}
+	v.grown(id, prints, before)
+}
+
+// grown counts what the fingerprints of such a trace have grown to. A trace that
+// never ends would fill the memory with them, so beyond a size they are forgotten
+// and begun anew.
+func (v *verdicts) grown(id traceID, prints *fingerprints, before int64) {
+	if v.young.prints[id] == prints {
+		v.young.bytes += prints.bytes() - before
+	} else {
+		v.keep(id, prints)
+	}
+	if all := prints.bytes(); all > v.mostPrints {
+		delete(v.young.prints, id)
+		v.young.bytes -= printsCost + all
 	}
 }
 
@@ -72,17 +104,11 @@ func (v *verdicts) record(id traceID, decided verdict, prints *fingerprints) {
 const printsCost = int64(unsafe.Sizeof(fingerprints{})) +
 	(int64(unsafe.Sizeof(traceID{})+unsafe.Sizeof(uintptr(0)))+1)*16/7
 
-// prints returns the fingerprints of the spans kept of a trace that find has
-// just found; they may be added to by grown.
-func (v *verdicts) prints(id traceID) *fingerprints { return v.young.prints[id] }
-
-// grown counts what the fingerprints of a remembered trace have grown by. A trace
-// that never ends would fill the memory with them, so beyond a size they are
-// forgotten and begun anew.
-func (v *verdicts) grown(id traceID, bytes int64) {
-	v.young.bytes += bytes
-	if all := v.young.prints[id].bytes(); all > v.mostPrints {
-		delete(v.young.prints, id)
-		v.young.bytes -= printsCost + all
+// prints returns the fingerprints of the spans kept of such a trace. Who adds to
+// them calls grown.
+func (v *verdicts) prints(id traceID) *fingerprints {
+	if prints := v.young.prints[id]; prints != nil {
+		return prints
 	}
+	return &fingerprints{}
 }

@@ -369,7 +369,7 @@ func TestSumsOfAdjustedCountAreUnbiasedWhereABoundBites(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, at most %d", keep, limit), func(t *testing.T) {
 				random := rand.New(rand.NewPCG(uint64(limit), uint64(len(keep))))
 				h := newT(t, bounded(keep, limit))
-				var traces, values estimate
+				var traces, values sumError
 				for range 4000 / min(limit, 5) { // the smaller the bound, the wider the spread
 					n := random.IntN(201)
 					batch := make([]testSpan, n)
@@ -406,16 +406,16 @@ func TestSumsOfAdjustedCountAreUnbiasedWhereABoundBites(t *testing.T) {
 	}
 }
 
-// estimate compares estimates with the truth they are of.
-type estimate struct{ truth, errors, squares float64 }
+// sumError compares estimates with the truth they are of.
+type sumError struct{ truth, errors, squares float64 }
 
-func (e *estimate) add(truth, estimated float64) {
+func (e *sumError) add(truth, estimated float64) {
 	e.truth += truth
 	e.errors += estimated - truth
 	e.squares += (estimated - truth) * (estimated - truth)
 }
 
-func (e *estimate) check(t *testing.T) {
+func (e *sumError) check(t *testing.T) {
 	t.Helper()
 	standardError := math.Sqrt(e.squares)
 	require.Positive(t, standardError)

@@ -25,9 +25,8 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// arrivalEncoder lays a request out as the parts of a record; it has one chunk at
-// least. The frames are
-// not copied; all else is in meta.
+// arrivalEncoder lays a request, which has one chunk at least, out as the parts
+// of a record. The frames are not copied; all else is in meta.
 type arrivalEncoder struct {
 	meta   []byte
 	parts  [][]byte

@@ -47,8 +47,8 @@ const (
 	// pieces, a piece 11, and this in each of V and R; its ref in D takes 10. The
 	// rest, a quarter, is its share of what the records have once.
 	chunkOwed = 128
-	// spanOwed is a span's fingerprint, and its bit in a bitmap of V and of R.
-	spanOwed = 9
+	// spanOwed is a span's fingerprint, and its bit in a bitmap, each of V and of R.
+	spanOwed = 17
 	// slack is for the ends and beginnings of segments.
 	slack = 4096
 )

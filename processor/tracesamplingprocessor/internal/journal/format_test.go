@@ -35,7 +35,8 @@ func TestLayout(t *testing.T) {
 	}}
 	body := "0102030405060708" + "01" + "0163" + "023764" + "01" +
 		"000000000000000000000000000000aa" + "00" + "03" + "c801" + "01" + "03" + "ac02" + "01" + "0500000000000000"
-	require.Equal(t, "5601"+body+"01"+"0900000000000000", hex.EncodeToString(appendRulings(nil, kindVerdict, id, rulings)))
+	body += "01" + "0900000000000000"
+	require.Equal(t, "5601"+body, hex.EncodeToString(appendRulings(nil, kindVerdict, id, rulings)))
 	require.Equal(t, "5201"+body, hex.EncodeToString(appendRulings(nil, kindRelease, id, rulings)))
 	require.Equal(t, "5801"+"0102030405060708"+"01"+"03ac02", hex.EncodeToString(appendDiscard(nil, id, []Ref{{3, 300}})))
 	require.Equal(t, "4401"+"0102030405060708"+"04"+"9003"+"01"+"03ac02",

@@ -177,8 +177,8 @@ func TestAnOpenBatchOutlivesItsLostChunks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWreck(t)
-			file := w.spans()[c.segment]
-			j, f := w.open(t, file, c.damage(bytes.Clone(w.files[file])))
+			segment := w.spans()[c.segment]
+			j, f := w.open(t, segment, c.damage(bytes.Clone(w.files[segment])))
 			var refs []Ref
 			for _, k := range f.chunks() {
 				if !strings.HasPrefix(string(k.Frames), "released") || k.Ref.Segment == 1 {

@@ -82,7 +82,7 @@ func (j *Journal) Discard(refs []Ref) {
 }
 
 // Release makes it durable that a batch of kept rulings is about to be handed
-// on, and returns the ID to do it under. Fingerprints are not recorded. ErrFailed
+// on, and returns the ID to do it under. ErrFailed
 // may be retried; the batch then gets another ID.
 func (j *Journal) Release(rulings []Ruling) (string, error) {
 	pos, err := j.record(highestOf(rulings), func(b []byte) []byte {

@@ -29,7 +29,7 @@ func appendKind(dst []byte, kind byte, spans identity) []byte {
 	return append(dst, spans[:]...)
 }
 
-// appendRulings writes a record of kind V or R. Fingerprints are only for V.
+// appendRulings writes a record of kind V or R.
 func appendRulings(dst []byte, kind byte, spans identity, rulings []Ruling) []byte {
 	var classes []Class
 	for i := range rulings {
@@ -62,9 +62,7 @@ func appendRulings(dst []byte, kind byte, spans identity, rulings []Ruling) []by
 			dst = appendRef(dst, p.Ref)
 			dst = appendWords(dst, p.Skip)
 		}
-		if kind == kindVerdict {
-			dst = appendWords(dst, r.Fingerprints)
-		}
+		dst = appendWords(dst, r.Fingerprints)
 	}
 	return dst
 }
@@ -196,9 +194,7 @@ func (d *rulingRecord) decodeRulings(c *cursor) {
 		r.Class, r.Kept, r.Trimmed = d.classes[class], flags&flagKept != 0, flags&flagTrimmed != 0
 		r.Threshold = c.uvarint()
 		r.Pieces = d.decodePieces(c)
-		if d.kind == kindVerdict {
-			r.Fingerprints = d.decodeWords(c)
-		}
+		r.Fingerprints = d.decodeWords(c)
 		d.rulings = append(d.rulings, r)
 	}
 }

@@ -65,9 +65,10 @@ type Batch struct {
 // Recoverer takes what Recover finds: first every verdict, then every arrival,
 // then every batch.
 type Recoverer interface {
-	// Verdict takes each ruling on record, oldest first. One that was released is
-	// given again as it was released. It is valid during the call.
-	Verdict(*Ruling)
+	// Verdict takes each ruling on record, oldest first. What of it was released is
+	// given again, released set, which says nothing about rulings in between. It is
+	// valid during the call.
+	Verdict(r *Ruling, released bool)
 	// Arrival takes the chunks still held of one request, in the order of the
 	// log. All heads of the request are given. Bytes and slices are valid during
 	// the call.
