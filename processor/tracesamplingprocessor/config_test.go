@@ -67,6 +67,10 @@ func TestFaultsNameTheKeyTheValueAndTheRule(t *testing.T) {
 		"waits":          {"decision_wait: 0s must be positive", "root_wait: -1s must be positive", "shutdown_timeout: 0s must be positive"},
 		"memory_small":   {"memory_limit_mib: 7 must be from 8 to 1048576"},
 		"memory_large":   {"memory_limit_mib: 1048577 must be from 8 to 1048576"},
+		"trace_size":     {"max_trace_size_mib: 0 must be from 1 to 1048576"},
+		"journal":        {`journal.directory: "" must name a directory`, "journal.max_size_mib: 63 must be from 64 to 1048576"},
+		"journal_large":  {"journal.max_size_mib: 1048577 must be from 64 to 1048576"},
+		"journal_key":    {"journal", "invalid keys: dir"},
 		"no_classes":     {"classes: must have at least one class"},
 		"no_name":        {"classes[0].name: must not be empty"},
 		"same_name":      {`classes[1].name: "a" is already the name of classes[0]`},
@@ -122,6 +126,17 @@ func TestFaultsNameTheKeyTheValueAndTheRule(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Where nothing but the directory is given, the journal has its default size;
+// where it is not mentioned, there is none.
+func TestJournalIsThereWhereItIsGiven(t *testing.T) {
+	cfg, err := load(t, "config.yaml", "journal")
+	require.NoError(t, err)
+	require.Equal(t, &JournalConfig{Directory: "/var/lib/journal", MaxSizeMiB: 4096}, cfg.Journal.Get())
+	cfg, err = load(t, "config.yaml", "matchers")
+	require.NoError(t, err)
+	require.Nil(t, cfg.Journal.Get())
 }
 
 func TestTooManyConditions(t *testing.T) {

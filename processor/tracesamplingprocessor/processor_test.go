@@ -29,6 +29,8 @@ type next struct {
 	calls  int
 	refuse func(ctx context.Context, call int) error
 	spans  []ptrace.Span
+	// offered and taken are the values of spanlake.batch, by call.
+	offered, taken []string
 }
 
 func (*next) Capabilities() consumer.Capabilities { return consumer.Capabilities{MutatesData: true} }
@@ -37,6 +39,11 @@ func (n *next) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 	n.mu.Lock()
 	n.calls++
 	call, refuse := n.calls, n.refuse
+	id := ""
+	if batch, ok := td.ResourceSpans().At(0).Resource().Attributes().Get(attr.Batch); ok {
+		id = batch.Str()
+	}
+	n.offered = append(n.offered, id)
 	n.mu.Unlock()
 	if refuse != nil {
 		if err := refuse(ctx, call); err != nil {
@@ -46,6 +53,7 @@ func (n *next) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.taken = append(n.taken, id)
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {

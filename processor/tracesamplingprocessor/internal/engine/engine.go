@@ -127,7 +127,8 @@ func New(o Options) *Engine {
 		e.classes = append(e.classes, o.Table.Class(i))
 	}
 	for i := range e.shards {
-		e.shards[i].init(o.VerdictMemory / shardCount)
+		// A quarter of its size is about what a trace of tiny spans has at its decision.
+		e.shards[i].init(o.VerdictMemory/shardCount, o.MaxTraceSize/4)
 	}
 	return e
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spanlake/spanlake/internal/attr"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/engine"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
 )
 
@@ -26,6 +27,7 @@ type testSpan struct {
 	trace          [16]byte
 	id, parent     uint64
 	service, scope string
+	source         string
 	name, route    string
 	path, target   string
 	tier           string
@@ -56,12 +58,16 @@ func encode(t require.TestingT, spans ...testSpan) []byte {
 	var ss ptrace.ScopeSpans
 	for i := range spans {
 		s := &spans[i]
-		if i == 0 || spans[i-1].service != s.service {
+		sameResource := i > 0 && spans[i-1].service == s.service && spans[i-1].source == s.source
+		if !sameResource {
 			rs = td.ResourceSpans().AppendEmpty()
 			rs.SetSchemaUrl("https://opentelemetry.io/schemas/1.37.0")
 			rs.Resource().Attributes().PutStr("service.name", s.service)
+			if s.source != "" {
+				rs.Resource().Attributes().PutStr(attr.Source, s.source)
+			}
 		}
-		if i == 0 || spans[i-1].service != s.service || spans[i-1].scope != s.scope {
+		if !sameResource || spans[i-1].scope != s.scope {
 			ss = rs.ScopeSpans().AppendEmpty()
 			ss.Scope().SetName(s.scope)
 			ss.SetSchemaUrl("urn:" + s.scope)
@@ -106,6 +112,7 @@ type outcome struct {
 	count            float64
 	state            string
 	service, scope   string
+	trimmed          bool
 }
 
 type harness struct {
@@ -115,6 +122,7 @@ type harness struct {
 	encoder *engine.Encoder
 	now     time.Duration
 	out     map[uint64]outcome // by span ID
+	log     *journal.Journal   // of a harness that is journaled
 }
 
 type counts struct {
@@ -223,6 +231,7 @@ func (h *harness) note(b *engine.Batch) {
 		h.out[id] = outcome{
 			class: get(attr.Class).Str(), retention: get(attr.Retention).Str(), count: get(attr.AdjustedCount).Double(),
 			state: span.TraceState().AsRaw(), service: service.Str(), scope: ss.Scope().Name(),
+			trimmed: get(attr.Trimmed).Bool(),
 		}
 	})
 }
@@ -249,7 +258,11 @@ func eachSpan(td ptrace.Traces, fn func(ptrace.ResourceSpans, ptrace.ScopeSpans,
 
 // requireBalanced checks, at rest, that every span received has ended in one
 // place, and that nothing is held.
-func (h *harness) requireBalanced() {
+func (h *harness) requireBalanced() { h.requireBooks(len(h.out), h.received) }
+
+// requireBooks does so for spans handed on and spans taken on, recovered ones
+// too.
+func (h *harness) requireBooks(handedOn, takenOn int) {
 	kept, all := 0, 0
 	for d, n := range h.spans {
 		all += n
@@ -260,8 +273,8 @@ func (h *harness) requireBalanced() {
 	for _, n := range h.reasons {
 		all += n
 	}
-	require.Equal(h.t, h.received, all)
-	require.Len(h.t, h.out, kept)
+	require.Equal(h.t, takenOn, all)
+	require.Equal(h.t, handedOn, kept)
 	traces, bytes, spilled := h.Undecided()
 	require.Zero(h.t, traces)
 	require.Zero(h.t, bytes)

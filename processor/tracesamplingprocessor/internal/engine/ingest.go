@@ -153,7 +153,15 @@ func (r *ruling) take(t *trace, in *intake, g *group) int64 {
 	for k := g.from; k < g.to; k++ {
 		c := &in.chunks[k]
 		skip := r.sift(&s, in, c, in.sources[k])
-		if c.spans == 0 {
+		first := s.trimmed > 0 && !t.trimmed
+		if first {
+			t.trimmed = true
+			r.trimmedTraces++
+		}
+		// The first chunk that is trimmed stays in the journal though all of it be: by
+		// it the trace is marked after a restart too.
+		if c.spans == 0 && (!first || c.ref == (journal.Ref{})) {
+			r.discard(*c)
 			continue
 		}
 		if skip != nil && c.ref != (journal.Ref{}) {
@@ -171,10 +179,6 @@ func (r *ruling) take(t *trace, in *intake, g *group) int64 {
 	g.facts.Spans -= uint32(s.duplicates)
 	t.facts.Merge(&g.facts)
 	t.randomness.merge(g.randomness)
-	if s.trimmed > 0 && !t.trimmed {
-		t.trimmed = true
-		r.trimmedTraces++
-	}
 	r.refused[duplicate] += s.duplicates
 	r.refused[trimmed] += s.trimmed
 	prints := printCost * int64(spans)

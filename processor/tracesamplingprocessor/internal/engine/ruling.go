@@ -119,6 +119,7 @@ func (r *ruling) follow(sh *shard, v verdict, in *intake, g *group) int64 {
 		c := &in.chunks[k]
 		skip := r.sift(&s, in, c, in.sources[k])
 		if c.spans == 0 {
+			r.discard(*c)
 			continue
 		}
 		p.add(*c, skip)

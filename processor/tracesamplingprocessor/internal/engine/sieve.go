@@ -44,7 +44,7 @@ func (s *sieve) admits(span *intakeSpan) bool {
 }
 
 // sift puts a chunk, whose spans begin at the given one, through a sieve, and
-// returns which of them it left out. A chunk that has lost all is given up.
+// returns which of them it left out.
 func (r *ruling) sift(s *sieve, in *intake, c *chunk, first int32) bitmap {
 	var skip bitmap
 	n := int(c.spans)
@@ -54,10 +54,7 @@ func (r *ruling) sift(s *sieve, in *intake, c *chunk, first int32) bitmap {
 			c.spans--
 		}
 	}
-	switch {
-	case c.spans == 0:
-		r.discard(*c)
-	case skip != nil && !c.cold():
+	if skip != nil && !c.cold() {
 		before := c.cost()
 		c.frames = without(c.frames, skip)
 		r.freed += before - c.cost()
@@ -74,17 +71,25 @@ func (r *ruling) discard(c chunk) {
 	}
 }
 
-// without copies frames but for the spans left out.
+// without copies frames but for the spans left out, into no more room than the
+// rest takes.
 func without(frames []byte, skip bitmap) []byte {
-	rest := make([]byte, 0, len(frames))
+	size := 0
+	eachLeft(frames, skip, func(span []byte) { size += otlpwire.SpanSize(len(span)) })
+	rest := make([]byte, 0, size)
+	eachLeft(frames, skip, func(span []byte) { rest = otlpwire.AppendSpan(rest, span, nil) })
+	return rest
+}
+
+// eachLeft calls fn for every span that is not left out.
+func eachLeft(frames []byte, skip bitmap, fn func(span []byte)) {
 	i := 0
 	// Frames are of this engine's making, so reading them back cannot fail.
 	_ = otlpwire.EachSpan(frames, func(span []byte) error {
 		if !skip.has(i) {
-			rest = otlpwire.AppendSpan(rest, span, nil)
+			fn(span)
 		}
 		i++
 		return nil
 	})
-	return rest
 }

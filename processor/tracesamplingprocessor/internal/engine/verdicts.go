@@ -20,6 +20,7 @@ const verdictCost = (int64(unsafe.Sizeof(traceID{})+unsafe.Sizeof(verdict{})) + 
 type verdicts struct {
 	young, old generation
 	capacity   int64 // of a generation, bytes
+	mostPrints int64 // bytes of one trace's fingerprints
 }
 
 type generation struct {
@@ -32,8 +33,8 @@ func newGeneration() generation {
 	return generation{verdicts: map[traceID]verdict{}, prints: map[traceID]*fingerprints{}}
 }
 
-func (v *verdicts) init(memory int64) {
-	v.capacity = memory / 2
+func (v *verdicts) init(memory, mostPrints int64) {
+	v.capacity, v.mostPrints = memory/2, mostPrints
 	v.young = newGeneration()
 }
 
@@ -83,13 +84,19 @@ func (v *verdicts) add(id traceID, list ...uint64) {
 	v.grown(id, prints, before)
 }
 
-// grown counts what the fingerprints of such a trace have grown to.
+// grown counts what the fingerprints of such a trace have grown to. A trace that
+// never ends would fill the memory with them, so beyond a size they are forgotten
+// and begun anew.
 func (v *verdicts) grown(id traceID, prints *fingerprints, before int64) {
 	if v.young.prints[id] == prints {
 		v.young.bytes += prints.bytes() - before
-		return
+	} else {
+		v.keep(id, prints)
 	}
-	v.keep(id, prints)
+	if all := prints.bytes(); all > v.mostPrints {
+		delete(v.young.prints, id)
+		v.young.bytes -= printsCost + all
+	}
 }
 
 // printsCost is what a set takes beside its table: the struct and its map entry

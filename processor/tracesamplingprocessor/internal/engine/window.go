@@ -2,6 +2,7 @@ package engine
 
 import (
 	"container/heap"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,10 +80,12 @@ func (c *candidates) Pop() any {
 	return x
 }
 
-// closeWindows decides the candidates of the windows that are over.
+// closeWindows decides the candidates of the windows that are over. The last
+// class comes first, as its candidates may move to the window of an earlier one,
+// which has to close after that where all have to.
 func (e *Engine) closeWindows(now, over time.Duration) {
 	r := e.newRuling(now)
-	for c, w := range e.windows {
+	for c, w := range slices.Backward(e.windows) {
 		if w == nil {
 			continue
 		}
