@@ -57,9 +57,9 @@ type sampler struct {
 	working sync.WaitGroup // time and journal
 	sending sync.WaitGroup
 
-	// gate is held for reading by every ConsumeTraces; it guards open.
-	gate sync.RWMutex
-	open bool
+	gate    sync.RWMutex // guards open, and that no call comes in once it is false
+	open    bool
+	calling sync.WaitGroup // ConsumeTraces
 }
 
 var _ processor.Traces = (*sampler)(nil)
@@ -114,11 +114,12 @@ func (s *sampler) Start(context.Context, component.Host) error {
 		Journal:       s.journal,
 	})
 	s.sender = newSender(s.next, s.telemetry, s.logger, s.journal != nil)
-	if err := s.recover(); err != nil {
-		return errors.Join(err, s.journal.Close())
+	err := s.recover()
+	if err == nil {
+		err = s.telemetry.observe(s.engine, s.journal)
 	}
-	if err := s.telemetry.observe(s.engine, s.journal); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, s.abandonJournal())
 	}
 	s.every(tick, func() { s.engine.Tick(s.now()) })
 	if s.journal != nil {
@@ -131,6 +132,13 @@ func (s *sampler) Start(context.Context, component.Host) error {
 	defer s.gate.Unlock()
 	s.open = true
 	return nil
+}
+
+func (s *sampler) abandonJournal() error {
+	if s.journal == nil {
+		return nil
+	}
+	return s.journal.Close()
 }
 
 func (s *sampler) verdictMemory() int64 {
@@ -194,14 +202,23 @@ func (s *sampler) every(period time.Duration, fn func()) {
 // now is monotonic, so that a step of the wall clock decides nothing.
 func (s *sampler) now() time.Duration { return time.Since(s.origin) }
 
+// enter reports whether a call may go on, which is then waited for.
+func (s *sampler) enter() bool {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.open {
+		s.calling.Add(1)
+	}
+	return s.open
+}
+
 // ConsumeTraces implements consumer.Traces. It takes all of td or nothing. With a
 // journal, td is on disk when it returns nil.
 func (s *sampler) ConsumeTraces(_ context.Context, td ptrace.Traces) error {
-	s.gate.RLock()
-	defer s.gate.RUnlock()
-	if !s.open {
+	if !s.enter() {
 		return errNotRunning
 	}
+	defer s.calling.Done()
 	otlp, err := s.marshaler.MarshalTraces(td)
 	if err != nil {
 		return consumererror.NewPermanent(err)

@@ -22,9 +22,9 @@ func (s *sampler) Shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ShutdownTimeout)
 	defer cancel()
 
+	defer s.sender.stop()
 	close(s.stop)
-	working := ended(s.working.Wait)
-	if !within(ctx, working) {
+	if !within(ctx, ended(s.calling.Wait)) || !within(ctx, ended(s.working.Wait)) {
 		return fmt.Errorf("shutdown_timeout: the disk of journal.directory does not answer: %w", ctx.Err())
 	}
 	if s.journal == nil {
@@ -51,11 +51,11 @@ func (s *sampler) closeJournal(ctx context.Context) error {
 	if s.journal == nil {
 		return nil
 	}
-	var err error
-	if !within(ctx, ended(func() { err = s.journal.Close() })) {
+	closed := make(chan error, 1)
+	if !within(ctx, ended(func() { closed <- s.journal.Close() })) {
 		return fmt.Errorf("shutdown_timeout: the disk of journal.directory does not answer: %w", ctx.Err())
 	}
-	return err
+	return <-closed
 }
 
 // ended is closed when wait returns.
@@ -74,6 +74,11 @@ func within(ctx context.Context, ended <-chan struct{}) bool {
 	case <-ended:
 		return true
 	case <-ctx.Done():
+	}
+	select { // of two that are ready select takes any
+	case <-ended:
+		return true
+	default:
 		return false
 	}
 }

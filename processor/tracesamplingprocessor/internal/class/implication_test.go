@@ -7,8 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func bound(f float64) *float64 { return &f }
-
 func attributes(a ...Attribute) Match { return Match{Attributes: a} }
 
 func TestUnreachable(t *testing.T) {
@@ -34,16 +32,16 @@ func TestUnreachable(t *testing.T) {
 		{"any span in root", Match{Routes: []string{"/a"}}, Match{Routes: []string{"/a"}, AnySpan: true}, false},
 		{"fewer kinds", Match{Kinds: []string{"server", "client"}}, Match{Kinds: []string{"client"}, RootOnly: true}, true},
 		{"more kinds", Match{Kinds: []string{"client"}}, Match{Kinds: []string{"server", "client"}}, false},
-		{"narrower range", attributes(Attribute{Key: "c", Min: bound(400)}), attributes(Attribute{Key: "c", Min: bound(500), Max: bound(599)}), true},
-		{"wider range", attributes(Attribute{Key: "c", Min: bound(500), Max: bound(599)}), attributes(Attribute{Key: "c", Min: bound(400)}), false},
+		{"narrower range", attributes(Attribute{Key: "c", Min: new(float64(400))}), attributes(Attribute{Key: "c", Min: new(float64(500)), Max: new(float64(599))}), true},
+		{"wider range", attributes(Attribute{Key: "c", Min: new(float64(500)), Max: new(float64(599))}), attributes(Attribute{Key: "c", Min: new(float64(400))}), false},
 		{"other key", attributes(Attribute{Key: "c"}), attributes(Attribute{Key: "d"}), false},
 		{"some value", attributes(Attribute{Key: "c"}), attributes(Attribute{Key: "c", Values: []string{"x"}}), true},
 		{"no value needed", attributes(Attribute{Key: "c", Values: []string{"*"}}), attributes(Attribute{Key: "c"}), false},
 		{"fewer values", attributes(Attribute{Key: "c", Values: []string{"gold", "plat*"}}), attributes(Attribute{Key: "c", Values: []string{"platinum"}}), true},
-		{"values in range", attributes(Attribute{Key: "c", Min: bound(1)}), attributes(Attribute{Key: "c", Values: []string{"1", "20"}}), true},
-		{"glob in range", attributes(Attribute{Key: "c", Min: bound(1)}), attributes(Attribute{Key: "c", Values: []string{"1*"}}), false},
-		{"range in values", attributes(Attribute{Key: "c", Values: []string{"*"}}), attributes(Attribute{Key: "c", Min: bound(1)}), false},
-		{"attributes met apart", attributes(Attribute{Key: "c"}, Attribute{Key: "d"}), attributes(Attribute{Key: "c"}, Attribute{Key: "d", Min: bound(1)}), true},
+		{"values in range", attributes(Attribute{Key: "c", Min: new(float64(1))}), attributes(Attribute{Key: "c", Values: []string{"1", "20"}}), true},
+		{"glob in range", attributes(Attribute{Key: "c", Min: new(float64(1))}), attributes(Attribute{Key: "c", Values: []string{"1*"}}), false},
+		{"range in values", attributes(Attribute{Key: "c", Values: []string{"*"}}), attributes(Attribute{Key: "c", Min: new(float64(1))}), false},
+		{"attributes met apart", attributes(Attribute{Key: "c"}, Attribute{Key: "d"}), attributes(Attribute{Key: "c"}, Attribute{Key: "d", Min: new(float64(1))}), true},
 		{"same condition", Match{Condition: "IsRootSpan()"}, Match{Condition: "IsRootSpan()", Status: "ok"}, true},
 		{"any of the earlier", Match{Any: []Match{{Status: "error"}, {MinSpans: 5}}}, Match{MinSpans: 6}, true},
 		{"one branch of the later outside", Match{MinSpans: 5}, Match{Any: []Match{{Status: "error"}, {MinSpans: 6}}}, false},

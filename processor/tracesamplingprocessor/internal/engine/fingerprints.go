@@ -34,10 +34,10 @@ const (
 )
 
 // place returns where a fingerprint is, or belongs. The table must not be empty.
-func (f *fingerprints) place(print uint64) int {
-	hi, _ := bits.Mul64(print, uint64(len(f.table)))
+func (f *fingerprints) place(mark uint64) int {
+	hi, _ := bits.Mul64(mark, uint64(len(f.table)))
 	i := int(hi)
-	for f.table[i] != 0 && f.table[i] != print {
+	for f.table[i] != 0 && f.table[i] != mark {
 		if i++; i == len(f.table) {
 			i = 0
 		}
@@ -45,17 +45,17 @@ func (f *fingerprints) place(print uint64) int {
 	return i
 }
 
-func (f *fingerprints) has(print uint64) bool {
-	return f.n > 0 && f.table[f.place(print)] == print
+func (f *fingerprints) has(mark uint64) bool {
+	return f.n > 0 && f.table[f.place(mark)] == mark
 }
 
 // add puts in a fingerprint that the set may have already.
-func (f *fingerprints) add(print uint64) {
+func (f *fingerprints) add(mark uint64) {
 	if f.n >= len(f.table)/8*7 {
 		f.grow()
 	}
-	if i := f.place(print); f.table[i] == 0 {
-		f.table[i] = print
+	if i := f.place(mark); f.table[i] == 0 {
+		f.table[i] = mark
 		f.n++
 	}
 }
@@ -63,9 +63,9 @@ func (f *fingerprints) add(print uint64) {
 func (f *fingerprints) grow() {
 	old := f.table
 	f.table = make([]uint64, len(old)+max(minPrints, len(old)/16*8))
-	for _, print := range old {
-		if print != 0 {
-			f.table[f.place(print)] = print
+	for _, mark := range old {
+		if mark != 0 {
+			f.table[f.place(mark)] = mark
 		}
 	}
 }
@@ -73,9 +73,9 @@ func (f *fingerprints) grow() {
 // list returns the members in no particular order.
 func (f *fingerprints) list() []uint64 {
 	all := make([]uint64, 0, f.n)
-	for _, print := range f.table {
-		if print != 0 {
-			all = append(all, print)
+	for _, mark := range f.table {
+		if mark != 0 {
+			all = append(all, mark)
 		}
 	}
 	return all

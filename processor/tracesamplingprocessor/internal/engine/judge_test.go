@@ -145,6 +145,7 @@ func TestConditionsRefuseMalformedSpans(t *testing.T) {
 
 // benchmarkJudge judges spans of 13 attributes, one in ten of them a root.
 func benchmarkJudge(b *testing.B, matches ...class.Match) {
+	b.Helper()
 	table := tableOf(b, matches...)
 	td := ptrace.NewTraces()
 	rs := td.ResourceSpans().AppendEmpty()

@@ -78,8 +78,8 @@ func (v *verdicts) keep(id traceID, prints *fingerprints) {
 func (v *verdicts) add(id traceID, list ...uint64) {
 	prints := v.prints(id)
 	before := prints.bytes()
-	for _, print := range list {
-		prints.add(print)
+	for _, mark := range list {
+		prints.add(mark)
 	}
 	v.grown(id, prints, before)
 }
