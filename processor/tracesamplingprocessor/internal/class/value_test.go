@@ -94,8 +94,8 @@ func TestAttributeRangesAreExactAndTakeNumbersInStrings(t *testing.T) {
 			require.Equal(t, tc.want, meets(t, Attribute{Key: "k", Min: &tc.least, Max: &tc.most}, tc.value))
 		})
 	}
-	require.True(t, meets(t, Attribute{Key: "k", Min: bound(500)}, math.Inf(1)), "no upper bound")
-	require.False(t, meets(t, Attribute{Key: "k", Max: bound(500)}, math.Inf(1)))
+	require.True(t, meets(t, Attribute{Key: "k", Min: new(float64(500))}, math.Inf(1)), "no upper bound")
+	require.False(t, meets(t, Attribute{Key: "k", Max: new(float64(500))}, math.Inf(1)))
 }
 
 func TestAttributesOfOtherNamesAreNotDecoded(t *testing.T) {
