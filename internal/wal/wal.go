@@ -55,7 +55,7 @@ type Sealed struct {
 // bufferSize is how many appended bytes wait in memory before Append waits for
 // the disk; a larger record waits alone. Two such buffers are held: one fills
 // while the other is written.
-const bufferSize = 4 << 20
+const bufferSize = 1 << 20
 
 // Log is a write-ahead log. Its methods may be called concurrently.
 type Log struct {
