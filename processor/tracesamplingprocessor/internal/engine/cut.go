@@ -10,7 +10,7 @@ import (
 // heads new to the engine cost. Hot chunks have allocations of their own; the
 // frames of the others are valid until the intake is used again.
 func (e *Engine) cut(in *intake, hot bool) int64 {
-	heads := e.acquire(in)
+	heads := e.heads.acquire(in)
 	for i := range in.groups {
 		g := &in.groups[i]
 		g.from = len(in.chunks)
@@ -30,19 +30,6 @@ func (e *Engine) cut(in *intake, hot bool) int64 {
 	e.heads.refer(in.chunks)
 	e.heads.releaseScopes(in.acquired)
 	return heads + in.chunksCost
-}
-
-// acquire finds the heads of every scope in the batch and returns what new ones
-// cost.
-func (e *Engine) acquire(in *intake) int64 {
-	used := int64(0)
-	for i := range in.scopes {
-		s := &in.scopes[i]
-		head, cost := e.heads.acquire(in.head(s.resource), in.head(s.scope))
-		in.acquired = append(in.acquired, head)
-		used += cost
-	}
-	return used
 }
 
 // copyRun copies the run of spans that begins at a span and stays within its
@@ -77,15 +64,18 @@ func (in *intake) copyRun(at int32, hot bool) (chunk, int32) {
 func (in *intake) need(hot bool) int64 {
 	n := int64(0)
 	for i := range in.spans {
-		n += chunkCost + printCost
+		n += chunkCost + printCost + skipCost + 8
 		if hot {
 			// The allocator rounds up by an eighth at most, from 32 KiB on to pages.
 			frame := int64(otlpwire.SpanSize(len(in.spans[i].encoded)))
 			n += 16 + frame + frame/4
 		}
 	}
-	for _, s := range in.scopes {
-		n += 2*headCost + int64(s.resource.to-s.resource.from) + int64(s.scope.to-s.scope.from)
+	for i, s := range in.scopes {
+		n += headCost + int64(s.scope.to-s.scope.from)
+		if i == 0 || s.resource != in.scopes[i-1].resource {
+			n += headCost + int64(s.resource.to-s.resource.from)
+		}
 	}
 	for i := range in.groups {
 		if in.groups[i].first >= 0 {

@@ -128,7 +128,7 @@ func New(o Options) *Engine {
 	}
 	for i := range e.shards {
 		// A quarter of its size is about what a trace of tiny spans has at its decision.
-		e.shards[i].init(o.VerdictMemory/shardCount, o.MaxTraceSize/4)
+		e.shards[i].init(o.VerdictMemory / shardCount)
 	}
 	return e
 }

@@ -7,16 +7,11 @@ import (
 )
 
 // fingerprint tells a span of a trace from the others: a hash of its encoded
-// bytes and of those of its resource and scope, never 0. Identical spans of one
+// bytes and of those of its resource and scope, which make the seed, never 0. Identical spans of one
 // source have the same one. The seed is random and stays with the journal, so
 // that nobody can make a span that passes for another's.
 func fingerprint(span []byte, seed uint64) uint64 {
 	return max(1, xxh3.HashSeed(span, seed))
-}
-
-// headSeed is the seed of the fingerprints of spans below these heads.
-func headSeed(resource, scope []byte, seed uint64) uint64 {
-	return xxh3.HashSeed(scope, xxh3.HashSeed(resource, seed))
 }
 
 // fingerprints is the set of a trace's. It probes linearly in a table that is

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 )
 
 func TestFingerprintsAreASet(t *testing.T) {
@@ -55,8 +57,12 @@ func TestFingerprintsGrowWithinWhatIsCountedForThem(t *testing.T) {
 }
 
 func TestFingerprintsTellSpansScopesAndResourcesApart(t *testing.T) {
+	table, err := class.NewTable([]class.Config{{Name: "all", Keep: "100%"}})
+	require.NoError(t, err)
 	of := func(resource, scope, span string, seed uint64) uint64 {
-		return fingerprint([]byte(span), headSeed([]byte(resource), []byte(scope), seed))
+		h := newHeads(table, &budget{limit: 1 << 20}, seed)
+		r := h.resource([]byte(resource), new(int64))
+		return fingerprint([]byte(span), h.scope(r, []byte(scope), new(int64)).seed)
 	}
 	same := of("r", "s", "x", 1)
 	require.Equal(t, same, of("r", "s", "x", 1))
@@ -71,7 +77,7 @@ func TestFingerprintsTellSpansScopesAndResourcesApart(t *testing.T) {
 func TestFingerprintsOfATraceThatNeverEndsAreBounded(t *testing.T) {
 	const limit = 1 << 13
 	var v verdicts
-	v.init(1<<20, limit)
+	v.init(8 * limit)
 	id, decided := traceID{1}, verdict{kept: true}
 	v.record(id, decided)
 	forgotten, n := 0, uint64(0)

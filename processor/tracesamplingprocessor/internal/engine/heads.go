@@ -3,6 +3,8 @@ package engine
 import (
 	"sync"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 )
 
@@ -10,6 +12,7 @@ import (
 // but the scopes. Its bytes and met are immutable.
 type resourceHead struct {
 	bytes string
+	seed  uint64 // of the seeds of its scopes
 	met   class.Bits
 	refs  int // scopes, guarded by heads.mu
 }
@@ -48,30 +51,47 @@ func newHeads(t *class.Table, b *budget, seed uint64) *heads {
 	return &heads{table: t, budget: b, seed: seed, resources: map[string]*resourceHead{}, scopes: map[scopeKey]*scopeHead{}}
 }
 
-// acquire returns the scope with one reference more, and the cost of the heads
-// that are new, which the caller has reserved. Dropping them releases it.
-func (h *heads) acquire(resource, scope []byte) (*scopeHead, int64) {
+// acquire finds the scopes of a batch, each with one reference more, and returns
+// the cost of the heads that are new, which the caller has reserved. Dropping
+// them releases it.
+func (h *heads) acquire(in *intake) int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	cost := int64(0)
-	r := h.resources[string(resource)]
+	var r *resourceHead
+	for i, s := range in.scopes {
+		// The scopes of a resource follow each other; it may be large.
+		if i == 0 || s.resource != in.scopes[i-1].resource {
+			r = h.resource(in.head(s.resource), &cost)
+		}
+		in.acquired = append(in.acquired, h.scope(r, in.head(s.scope), &cost))
+	}
+	return cost
+}
+
+func (h *heads) resource(bytes []byte, cost *int64) *resourceHead {
+	r := h.resources[string(bytes)]
 	if r == nil {
-		r = &resourceHead{bytes: string(resource)}
-		if resourceMeets(h.table, resource, false, &r.met) != nil {
+		r = &resourceHead{bytes: string(bytes), seed: xxh3.HashSeed(bytes, h.seed)}
+		if resourceMeets(h.table, bytes, false, &r.met) != nil {
 			r.met = class.Bits{} // Ingest is promised well-formed data; of other data nothing holds
 		}
 		h.resources[r.bytes] = r
-		cost += headCost + int64(len(r.bytes))
+		*cost += headCost + int64(len(r.bytes))
 	}
-	s := h.scopes[scopeKey{r, string(scope)}]
+	return r
+}
+
+func (h *heads) scope(r *resourceHead, bytes []byte, cost *int64) *scopeHead {
+	s := h.scopes[scopeKey{r, string(bytes)}]
 	if s == nil {
-		s = &scopeHead{resource: r, bytes: string(scope), seed: headSeed(resource, scope, h.seed)}
+		s = &scopeHead{resource: r, bytes: string(bytes), seed: xxh3.HashSeed(bytes, r.seed)}
 		h.scopes[scopeKey{r, s.bytes}] = s
 		r.refs++
-		cost += headCost + int64(len(s.bytes))
+		*cost += headCost + int64(len(s.bytes))
 	}
 	s.refs++
-	return s, cost
+	return s
 }
 
 // refer adds a reference for each chunk to a head that is already referred to.

@@ -143,32 +143,32 @@ func (r *ruling) deliver(sh *shard, in *intake, g *group) int64 {
 const firstChunks = 4
 
 // take adds a group to its trace, without the spans that the trace has already
-// or has no room for, and returns what their fingerprints cost.
+// or has no room for, and returns what it takes to know that.
 func (r *ruling) take(t *trace, in *intake, g *group) int64 {
 	s := sieve{prints: &t.prints, size: t.size, limit: r.engine.maxTraceSize}
-	spans, cost, cold := 0, int64(0), int64(0)
+	spans, cost, cold, skipped := 0, int64(0), int64(0), int64(0)
 	if t.chunks == nil {
 		t.chunks = make([]chunk, 0, max(firstChunks, g.to-g.from))
 	}
 	for k := g.from; k < g.to; k++ {
 		c := &in.chunks[k]
+		before := s.trimmed
 		skip := r.sift(&s, in, c, in.sources[k])
-		first := s.trimmed > 0 && !t.trimmed
-		if first {
-			t.trimmed = true
-			r.trimmedTraces++
-		}
-		// The first chunk that is trimmed stays in the journal though all of it be: by
-		// it the trace is marked after a restart too.
-		if c.spans == 0 && (!first || c.ref == (journal.Ref{})) {
+		// What was trimmed counts in the facts, and has to after a restart too.
+		if c.spans == 0 && (s.trimmed == before || c.ref == (journal.Ref{})) {
 			r.discard(*c)
 			continue
+		}
+		if c.spans == 0 {
+			r.freed += int64(cap(c.frames))
+			c.frames, c.size = nil, 0
 		}
 		if skip != nil && c.ref != (journal.Ref{}) {
 			if t.skips == nil {
 				t.skips = skips{}
 			}
 			t.skips[c.ref] = skip
+			skipped += skipCost + 8*int64(len(skip))
 		}
 		t.chunks = append(t.chunks, *c)
 		spans += int(c.spans)
@@ -176,17 +176,21 @@ func (r *ruling) take(t *trace, in *intake, g *group) int64 {
 		cold += c.coldBytes()
 		t.hot += int64(cap(c.frames))
 	}
+	if s.trimmed > 0 && !t.trimmed {
+		t.trimmed = true
+		r.trimmedTraces++
+	}
 	g.facts.Spans -= uint32(s.duplicates)
 	t.facts.Merge(&g.facts)
 	t.randomness.merge(g.randomness)
 	r.refused[duplicate] += s.duplicates
 	r.refused[trimmed] += s.trimmed
-	prints := printCost * int64(spans)
+	records := printCost*int64(spans) + skipped
 	t.spans += spans
 	t.size = s.size
-	t.cost += cost + prints
+	t.cost += cost + records
 	t.cold += cold
-	r.held.bytes += cost + prints
+	r.held.bytes += cost + records
 	r.held.cold += cold
-	return prints
+	return records
 }

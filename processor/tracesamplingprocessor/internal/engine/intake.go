@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"github.com/zeebo/xxh3"
+
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
@@ -23,8 +25,10 @@ type intake struct {
 	scope     section // of the ScopeSpans being read
 	scopeUsed bool    // it is the last of scopes
 	scopeSeed uint64  // of the fingerprints in it
-	span      otlpwire.Span
-	routes    otlpwire.Routes
+	// resourceSeed is the seed of its scopes' seeds.
+	resourceSeed uint64
+	span         otlpwire.Span
+	routes       otlpwire.Routes
 
 	received, invalid, inProgress int
 	faults                        [3]int // by the number of the bit
@@ -112,7 +116,10 @@ func (in *intake) reset() {
 func (in *intake) read(otlp []byte) error { return otlpwire.Walk(otlp, in) }
 
 // Resource implements otlpwire.Visitor.
-func (in *intake) Resource(head []byte) { in.resource = in.keep(head) }
+func (in *intake) Resource(head []byte) {
+	in.resource = in.keep(head)
+	in.resourceSeed = xxh3.HashSeed(head, in.seed)
+}
 
 // Scope implements otlpwire.Visitor.
 func (in *intake) Scope(head []byte) { in.scope, in.scopeUsed = in.keep(head), false }
@@ -181,7 +188,7 @@ func (in *intake) chain(g *group, encoded []byte) {
 	if !in.scopeUsed {
 		in.scopes = append(in.scopes, intakeScope{in.resource, in.scope})
 		in.scopeUsed = true
-		in.scopeSeed = headSeed(in.head(in.resource), in.head(in.scope), in.seed)
+		in.scopeSeed = xxh3.HashSeed(in.head(in.scope), in.resourceSeed)
 	}
 	in.link(g, encoded, int32(len(in.scopes)-1))
 }

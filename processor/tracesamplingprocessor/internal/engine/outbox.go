@@ -56,6 +56,8 @@ func (p *parcel) cool() int64 {
 	return freed
 }
 
+func (p *parcel) cost() int64 { return parcelCost + p.skips.cost() }
+
 // piece is the journal's name of a chunk.
 func (p *parcel) piece(i int) journal.Piece {
 	ref := p.chunks[i].ref
@@ -95,7 +97,7 @@ func (o *outbox) push(parcels []parcel, fullSpans int, fullBytes int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range parcels {
-		cost, size := parcelCost, int64(0)
+		cost, size := parcels[i].cost(), int64(0)
 		for j := range parcels[i].chunks {
 			c := &parcels[i].chunks[j]
 			cost += c.cost()
@@ -190,7 +192,7 @@ func (o *outbox) cut(maxSpans int, maxBytes int64) *Batch {
 		if p.chunks = p.chunks[n:]; len(p.chunks) > 0 {
 			break
 		}
-		b.cost += parcelCost
+		b.cost += p.cost()
 		o.queue[0] = parcel{}
 		o.queue = o.queue[1:]
 		o.ripe = max(0, o.ripe-1)

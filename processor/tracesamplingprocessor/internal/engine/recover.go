@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"time"
@@ -27,6 +28,7 @@ func (e *Engine) Recover() (Recovered, error) {
 		return Recovered{}, err
 	}
 	r.Stats = stats
+	e.outbox.cost.Add(-r.backlog) // which is in the outbox now, or about to be
 	r.requeue()
 	if r.now > math.MinInt64 {
 		e.resume(r.now)
@@ -38,9 +40,10 @@ func (e *Engine) Recover() (Recovered, error) {
 type recovery struct {
 	Recovered
 
-	engine *Engine
-	in     *intake
-	now    time.Duration // of the arrival being read; never goes back
+	engine  *Engine
+	in      *intake
+	now     time.Duration // of the arrival being read; never goes back
+	backlog int64         // cost of the kept chunks
 
 	// kept are the chunks with a ruling that no batch has named; order is theirs.
 	kept  map[journal.Ref]chunk
@@ -54,15 +57,24 @@ type keptChunk struct {
 }
 
 // Verdict implements journal.Recoverer.
-func (r *recovery) Verdict(v *journal.Ruling, released bool) {
+func (r *recovery) Verdict(v *journal.Ruling, _ bool) {
 	e := r.engine
 	sh := e.shard(v.Trace)
 	decided, known := sh.decided.find(v.Trace)
-	if !known || !released { // what was released may have been overruled before
-		decided = e.verdict(v)
+	if given := e.verdict(v); !known || e.follows(decided, given) {
+		decided = given
 	}
 	sh.decided.record(v.Trace, decided)
 	sh.decided.add(v.Trace, v.Fingerprints...)
+}
+
+// follows reports whether a ruling overruled another. They are not in order: each
+// was written after the lock was gone under which it was made, and what is
+// released may have been overruled before. But only an earlier class overrules.
+func (e *Engine) follows(old, given verdict) bool {
+	before, _ := e.rank(old.class)
+	now, _ := e.rank(given.class)
+	return now < before || given.kept && !old.kept
 }
 
 // verdict reads a ruling that may be of another configuration.
@@ -86,9 +98,12 @@ func (r *recovery) Arrival(a *journal.Arrival) {
 	in.reset()
 	r.now = max(r.now, a.Time.Sub(e.origin))
 	for i := range a.Heads {
-		in.scopes = append(in.scopes, intakeScope{in.keep(a.Heads[i].Resource), in.keep(a.Heads[i].Scope)})
+		if i == 0 || !bytes.Equal(a.Heads[i].Resource, a.Heads[i-1].Resource) {
+			in.resource = in.keep(a.Heads[i].Resource)
+		}
+		in.scopes = append(in.scopes, intakeScope{in.resource, in.keep(a.Heads[i].Scope)})
 	}
-	e.budget.charge(e.acquire(in))
+	e.budget.charge(e.heads.acquire(in))
 	for i := range a.Chunks {
 		r.chunk(&a.Chunks[i])
 	}
@@ -96,17 +111,25 @@ func (r *recovery) Arrival(a *journal.Arrival) {
 	e.heads.releaseScopes(in.acquired)
 	e.budget.charge(chunkCost * int64(len(in.chunks)))
 	e.budget.charge(e.deliver(r.now, in))
-	e.relieve(r.now, 0)
+	// What is kept will be handed on, and errors further on count: only where memory
+	// is used up is anything decided before all is read.
+	if e.Held() > e.budget.limit {
+		e.relieve(r.now, 0)
+	}
 }
 
 func (r *recovery) chunk(from *journal.Chunk) {
-	in := r.in
+	e, in := r.engine, r.in
 	c := chunk{scope: in.acquired[from.Head], ref: from.Ref, spans: from.Spans, size: uint32(len(from.Frames))}
 	if from.Ruling != nil {
 		skip := slices.Clone(bitmap(from.Skip))
-		c.spans -= skip.count()
+		if c.spans -= skip.count(); c.spans == 0 {
+			c.size = 0
+		}
 		c.size |= statedBit // it is looked at when it is stamped
 		r.KeptSpans += int(c.spans)
+		r.backlog += c.cost()
+		e.outbox.cost.Add(c.cost())
 		in.add(c, -1)
 		r.kept[c.ref] = c
 		r.order = append(r.order, keptChunk{c.ref, skip, from.Ruling})

@@ -102,8 +102,10 @@ func (r *reference) follow(id [16]byte, d decided, late []testSpan) {
 		return
 	}
 	if c := r.classify(late, d.class, true); c < d.class {
-		d = decided{c, r.keeps(c, id, late)}
-		r.closed[id] = d
+		if over := (decided{c, r.keeps(c, id, late)}); over.kept || !d.kept { // what is kept stays kept
+			d = over
+			r.closed[id] = d
+		}
 	}
 	r.late += len(late)
 	r.emit(d, late)

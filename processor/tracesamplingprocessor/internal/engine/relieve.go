@@ -58,9 +58,21 @@ func (e *Engine) relieveJournal(now time.Duration) {
 	if !ok {
 		return
 	}
-	e.decideEarly(now, func(t *trace) bool {
-		return len(t.chunks) > 0 && t.chunks[0].ref.Segment <= segment
-	})
+	r := e.newRuling(now)
+	for i := range e.shards {
+		sh := &e.shards[i]
+		sh.mu.Lock()
+		for t, next := sh.byAge.front(), (*trace)(nil); t != nil; t = next {
+			next = t.age.next
+			if len(t.chunks) > 0 && t.chunks[0].ref.Segment <= segment {
+				r.decide(sh, t)
+				r.early++
+			}
+		}
+		sh.mu.Unlock()
+		r.flush()
+	}
+	r.report()
 }
 
 // decideEarly decides traces from the oldest on, as long as more wants it.

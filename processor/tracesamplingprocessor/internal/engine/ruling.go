@@ -3,7 +3,6 @@ package engine
 import (
 	"time"
 
-	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 )
 
@@ -62,7 +61,7 @@ func (r *ruling) decide(sh *shard, t *trace) {
 		return
 	}
 	sh.enter(t, c)
-	if out := w.enter(candidate{t, random}, r.now); out != nil {
+	if out := w.enter(candidate{t, random, fingerprint(t.id[:], e.seed)}, r.now); out != nil {
 		r.evicted = append(r.evicted, out)
 	}
 }
@@ -102,6 +101,8 @@ func (r *ruling) conclude(sh *shard, t *trace, v verdict, o Outcome) {
 	}
 	if r.dispatch(p) {
 		r.freed -= parcelCost
+	} else {
+		r.freed += p.skips.cost()
 	}
 }
 
@@ -133,9 +134,9 @@ func (r *ruling) follow(sh *shard, v verdict, in *intake, g *group) int64 {
 		r.late = map[Late]int{}
 	}
 	o := Dropped
-	if c, ok := e.overruled(&g.facts, v.class); ok {
-		threshold := e.classes[c].Threshold.Unsigned()
-		v = verdict{class: c, threshold: threshold, kept: g.randomness.of(g.id) >= threshold, trimmed: v.trimmed}
+	g.facts.Spans -= uint32(s.duplicates)
+	if over, ok := r.overruled(g, v); ok {
+		v = over
 		r.late[LateOverruled] += spans
 		sh.decided.record(g.id, v)
 	}
@@ -155,23 +156,44 @@ func (r *ruling) follow(sh *shard, v verdict, in *intake, g *group) int64 {
 		r.record(&p, s.passed)
 	}
 	if r.dispatch(p) {
-		return parcelCost
+		return p.cost()
 	}
 	return 0
 }
 
-// overruled returns the class before the given one that late spans alone prove.
-// One that bounds its rate does not overrule, as it could not keep its bound.
-func (e *Engine) overruled(f *class.Facts, decided uint16) (uint16, bool) {
-	before := int(decided)
-	if before >= e.table.Len() { // of an earlier configuration
-		before = e.table.Len() - 1
+// overruled returns the verdict of a class before that of v, where late spans
+// alone prove one. What is kept stays kept. What a class decided that is not in
+// the configuration any more, nothing is known to come before.
+func (r *ruling) overruled(g *group, v verdict) (verdict, bool) {
+	e := r.engine
+	before, known := e.rank(v.class)
+	if v.kept && !known {
+		return v, false
 	}
-	c, ok := e.table.Overrule(f, before)
-	if !ok || e.windows[c] != nil {
-		return 0, false
+	c, ok := e.table.Overrule(&g.facts, before)
+	if !ok || e.windows[c] != nil { // which could not keep its bound
+		return v, false
 	}
-	return uint16(c), true
+	threshold := e.classes[c].Threshold.Unsigned()
+	kept := g.randomness.of(g.id) >= threshold
+	if v.kept && !kept {
+		return v, false
+	}
+	return verdict{class: uint16(c), threshold: threshold, kept: kept, trimmed: v.trimmed}, true
+}
+
+// rank is the place of a class in the order of the table. One that only the
+// journal knows has the place of its namesake; without one it comes last.
+func (e *Engine) rank(classIndex uint16) (int, bool) {
+	if int(classIndex) < e.table.Len() {
+		return int(classIndex), true
+	}
+	for i := range e.table.Len() {
+		if e.table.Class(i).Name == e.classes[classIndex].Name {
+			return i, true
+		}
+	}
+	return e.table.Len() - 1, false
 }
 
 // record notes for the journal what was decided about the chunks. Where they are

@@ -23,12 +23,12 @@ type shard struct {
 	decided verdicts
 }
 
-func (s *shard) init(verdictMemory, mostPrints int64) {
+func (s *shard) init(verdictMemory int64) {
 	s.oldest.Store(math.MaxInt64)
 	s.traces = map[traceID]*trace{}
 	s.byAge.links = func(t *trace) *links { return &t.age }
 	s.byRoot.links = func(t *trace) *links { return &t.root }
-	s.decided.init(verdictMemory, mostPrints)
+	s.decided.init(verdictMemory)
 }
 
 // due returns a trace whose wait ends by the given time; nil where there is

@@ -52,6 +52,18 @@ func (c *chunk) coldBytes() int64 {
 // those it had no room for. Most traces have none.
 type skips map[journal.Ref]bitmap
 
+// cost is what the map and the bitmaps take.
+func (s skips) cost() int64 {
+	n := int64(0)
+	for _, skip := range s {
+		n += skipCost + 8*int64(len(skip))
+	}
+	return n
+}
+
+// skipCost counts an entry at the map's lowest load.
+const skipCost = 80
+
 type bitmap []uint64
 
 func (b bitmap) has(i int) bool { return i/64 < len(b) && b[i/64]&(1<<(i%64)) != 0 }

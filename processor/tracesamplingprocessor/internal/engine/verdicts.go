@@ -33,8 +33,8 @@ func newGeneration() generation {
 	return generation{verdicts: map[traceID]verdict{}, prints: map[traceID]*fingerprints{}}
 }
 
-func (v *verdicts) init(memory, mostPrints int64) {
-	v.capacity, v.mostPrints = memory/2, mostPrints
+func (v *verdicts) init(memory int64) {
+	v.capacity, v.mostPrints = memory/2, memory/8
 	v.young = newGeneration()
 }
 
@@ -52,23 +52,26 @@ func (v *verdicts) find(id traceID) (verdict, bool) {
 
 // record remembers a verdict, in the place of one that it may have.
 func (v *verdicts) record(id traceID, decided verdict) {
+	prints := v.prints(id)
+	if prints.n == 0 && v.old.prints[id] != nil {
+		prints = v.old.prints[id]
+	}
 	if v.young.bytes >= v.capacity {
 		v.old = v.young
 		v.young = newGeneration()
 	}
 	if _, known := v.young.verdicts[id]; !known {
 		v.young.bytes += verdictCost
-		if prints := v.old.prints[id]; prints != nil {
-			v.keep(id, prints)
-		}
+		v.keep(id, prints)
 	}
 	v.young.verdicts[id] = decided
 }
 
 // keep remembers the fingerprints of a trace that record or find was just called
-// with. They are the memory's from now on.
+// with. They are the memory's from now on. So many that they would push others
+// out are not remembered.
 func (v *verdicts) keep(id traceID, prints *fingerprints) {
-	if prints.n > 0 && v.young.prints[id] != prints {
+	if prints.n > 0 && prints.bytes() <= v.mostPrints && v.young.prints[id] != prints {
 		v.young.prints[id] = prints
 		v.young.bytes += printsCost + prints.bytes()
 	}
@@ -92,6 +95,7 @@ func (v *verdicts) grown(id traceID, prints *fingerprints, before int64) {
 		v.young.bytes += prints.bytes() - before
 	} else {
 		v.keep(id, prints)
+		return
 	}
 	if all := prints.bytes(); all > v.mostPrints {
 		delete(v.young.prints, id)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 	"sync"
@@ -32,6 +33,8 @@ type window struct {
 type candidate struct {
 	trace  *trace
 	random uint64
+	// lot decides between candidates of equal randomness: nobody outside knows it.
+	lot uint64
 }
 
 // enter adds a candidate and returns the one that is out for it, if any.
@@ -48,30 +51,35 @@ func (w *window) enter(c candidate, now time.Duration) *trace {
 	return heap.Pop(&w.best).(candidate).trace
 }
 
-// close ends a window that is over by now and returns its candidates and the
-// threshold that decides them. A window is closed a tick late at most, which
-// makes it longer and so the rate smaller.
-func (w *window) close(now time.Duration) ([]candidate, uint64) {
+// close ends a window that is over by now and returns the candidates that are
+// kept, the one that is out, if any, and the threshold. A window is closed a tick
+// late at most, which makes it longer and so the rate smaller. Of candidates
+// whose randomness is that of the one out, some are kept all the same: no
+// threshold above it would let them pass.
+func (w *window) close(now time.Duration) (kept []candidate, out *trace, threshold uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.open || now < w.ends {
-		return nil, 0
+		return nil, nil, 0
 	}
-	all, threshold := w.best, w.threshold
-	if len(all) > w.limit {
-		threshold = max(threshold, all[0].random+1)
+	kept, threshold = w.best, w.threshold
+	if len(kept) > w.limit {
+		out, threshold = kept[0].trace, max(threshold, kept[0].random+1)
+		kept = kept[1:]
 	}
 	w.open, w.best = false, nil
-	return all, threshold
+	return kept, out, threshold
 }
 
 // candidates is a heap with the least randomness first.
 type candidates []candidate
 
-func (c candidates) Len() int           { return len(c) }
-func (c candidates) Less(i, j int) bool { return c[i].random < c[j].random }
-func (c candidates) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
-func (c *candidates) Push(x any)        { *c = append(*c, x.(candidate)) }
+func (c candidates) Len() int { return len(c) }
+func (c candidates) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(c[i].random, c[j].random), cmp.Compare(c[i].lot, c[j].lot)) < 0
+}
+func (c candidates) Swap(i, j int) { c[i], c[j] = c[j], c[i] }
+func (c *candidates) Push(x any)   { *c = append(*c, x.(candidate)) }
 func (c *candidates) Pop() any {
 	last := len(*c) - 1
 	x := (*c)[last]
@@ -89,17 +97,15 @@ func (e *Engine) closeWindows(now, over time.Duration) {
 		if w == nil {
 			continue
 		}
-		all, threshold := w.close(over)
-		for _, one := range all {
-			v := verdict{class: uint16(c), threshold: threshold, kept: one.random >= threshold}
-			o := Kept
-			if !v.kept {
-				o = Limited
-			}
+		kept, out, threshold := w.close(over)
+		for _, one := range kept {
 			sh := e.shard(one.trace.id)
 			sh.mu.Lock()
-			r.settle(sh, one.trace, v, o)
+			r.settle(sh, one.trace, verdict{class: uint16(c), threshold: min(threshold, one.random), kept: true}, Kept)
 			sh.mu.Unlock()
+		}
+		if out != nil {
+			r.evicted = append(r.evicted, out)
 		}
 		r.flush()
 	}

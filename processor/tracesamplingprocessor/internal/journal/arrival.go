@@ -38,7 +38,10 @@ func (e *arrivalEncoder) encode(a *Arrival) {
 	// So much that meta does not move while parts point into it.
 	size := 2 + 8 + 2*binary.MaxVarintLen32 + chunkHeader*len(a.Chunks)
 	for i := range a.Heads {
-		size += 2*binary.MaxVarintLen64 + len(a.Heads[i].Resource) + len(a.Heads[i].Scope)
+		size += 2*binary.MaxVarintLen64 + len(a.Heads[i].Scope)
+		if !repeats(a.Heads, i) {
+			size += len(a.Heads[i].Resource)
+		}
 	}
 	m := append(slices.Grow(e.meta[:0], size), kindArrival, formatVersion)
 	m = binary.LittleEndian.AppendUint64(m, uint64(a.Time.UnixNano()))
@@ -61,14 +64,26 @@ func (e *arrivalEncoder) encode(a *Arrival) {
 	e.meta = m
 }
 
-// release forgets the caller's bytes.
-func (e *arrivalEncoder) release() { clear(e.parts) }
+// release forgets the caller's bytes, and gives a large buffer back.
+func (e *arrivalEncoder) release() {
+	clear(e.parts)
+	if cap(e.meta) > retainMeta {
+		e.meta = nil
+	}
+}
+
+const retainMeta = 1 << 20
+
+// repeats reports whether a head has the resource of the one before.
+func repeats(heads []Head, i int) bool {
+	return i > 0 && bytes.Equal(heads[i].Resource, heads[i-1].Resource)
+}
 
 // appendHead writes the resource only where it differs from that of the head
 // before.
 func appendHead(dst []byte, heads []Head, i int) []byte {
 	h := &heads[i]
-	if i > 0 && bytes.Equal(h.Resource, heads[i-1].Resource) {
+	if repeats(heads, i) {
 		dst = append(dst, 0)
 	} else {
 		dst = binary.AppendUvarint(dst, uint64(len(h.Resource))+1)
