@@ -24,11 +24,12 @@ func (s *sampler) Shutdown(ctx context.Context) error {
 
 	defer s.sender.stop()
 	close(s.stop)
-	if !within(ctx, ended(s.calling.Wait)) || !within(ctx, ended(s.working.Wait)) {
-		return fmt.Errorf("shutdown_timeout: the disk of journal.directory does not answer: %w", ctx.Err())
-	}
-	if s.journal == nil {
+	idle := within(ctx, ended(s.calling.Wait)) && within(ctx, ended(s.working.Wait))
+	switch {
+	case s.journal == nil:
 		s.engine.DecideAll(s.now())
+	case !idle:
+		return fmt.Errorf("shutdown_timeout: the disk of journal.directory does not answer: %w", ctx.Err())
 	}
 	s.engine.Close()
 	sending := ended(s.sending.Wait)

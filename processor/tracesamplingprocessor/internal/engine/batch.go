@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"syscall"
 
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 )
@@ -14,6 +15,7 @@ type Batch struct {
 	parcels    []parcel
 	cost, size int64
 	fetched    bool
+	failures   int // of reading it
 }
 
 // Next waits for a batch. It returns nil once Close was called and everything
@@ -92,9 +94,11 @@ func (b *Batch) fetch() error {
 			read, err := b.engine.journal.Fetch(p.trace, c.ref, int(c.bytes()), buf)
 			switch {
 			case errors.Is(err, journal.ErrDamaged):
-				b.engine.observer.Dropped(JournalDamaged, int(c.spans))
-				c.spans = 0
+				b.lose(c)
+			case errors.Is(err, syscall.EIO) && b.failures == maxFailures:
+				b.lose(c) // a sector that can never be read must not stop all others
 			case err != nil:
+				b.failures = min(b.failures+1, maxFailures)
 				return err
 			default:
 				buf = read
@@ -105,6 +109,15 @@ func (b *Batch) fetch() error {
 		}
 	}
 	return nil
+}
+
+// maxFailures is how often a batch is tried to be read, with the pauses between
+// attempts some two minutes, before a sector that cannot be read counts as lost.
+const maxFailures = 30
+
+func (b *Batch) lose(c *chunk) {
+	b.engine.observer.Dropped(JournalDamaged, int(c.spans))
+	c.spans = 0
 }
 
 // rulings is what the journal calls the batch.

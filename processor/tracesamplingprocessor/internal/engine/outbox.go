@@ -168,16 +168,44 @@ func (o *outbox) take(maxSpans int, maxBytes int64, wait bool) *Batch {
 	return o.cut(maxSpans, maxBytes)
 }
 
+// filling says how full a batch is: its encoding has each head once.
+type filling struct {
+	spans     int
+	bytes     int64
+	resources map[*resourceHead]struct{}
+	scopes    map[*scopeHead]struct{}
+}
+
+// add adds a chunk, unless the batch has one and would be too full. One trace's
+// share of one request is never divided.
+func (f *filling) add(c *chunk, maxSpans int, maxBytes int64) bool {
+	bytes := c.bytes()
+	if _, in := f.scopes[c.scope]; !in {
+		bytes += int64(len(c.scope.bytes))
+	}
+	if _, in := f.resources[c.scope.resource]; !in {
+		bytes += int64(len(c.scope.resource.bytes))
+	}
+	if f.scopes == nil {
+		f.resources, f.scopes = map[*resourceHead]struct{}{}, map[*scopeHead]struct{}{}
+	} else if f.spans+int(c.spans) > maxSpans || f.bytes+bytes > maxBytes {
+		return false
+	}
+	f.spans += int(c.spans)
+	f.bytes += bytes
+	f.resources[c.scope.resource], f.scopes[c.scope] = struct{}{}, struct{}{}
+	return true
+}
+
 // cut takes chunks from the front until the batch is full; it takes one at least.
 func (o *outbox) cut(maxSpans int, maxBytes int64) *Batch {
 	b := &Batch{}
-	spans := 0
-	for len(o.queue) > 0 && (spans == 0 || (spans < maxSpans && b.size < maxBytes)) {
+	var f filling
+	for len(o.queue) > 0 && f.spans < maxSpans && f.bytes < maxBytes {
 		p := &o.queue[0]
 		n := 0
-		for n < len(p.chunks) && (spans == 0 || (spans+int(p.chunks[n].spans) <= maxSpans && b.size+p.chunks[n].bytes() <= maxBytes)) {
+		for n < len(p.chunks) && f.add(&p.chunks[n], maxSpans, maxBytes) {
 			c := &p.chunks[n]
-			spans += int(c.spans)
 			b.size += c.bytes()
 			b.cost += c.cost()
 			o.account(c, -1)
