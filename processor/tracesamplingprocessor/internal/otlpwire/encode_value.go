@@ -12,6 +12,10 @@ const listValues = 1 // of ArrayValue and KeyValueList
 func (e *Encoder) attributes(b []byte, num protowire.Number, m pcommon.Map) []byte {
 	for k, v := range m.All() {
 		typ := v.Type()
+		if typ == pcommon.ValueTypeStr {
+			b = putStringAttribute(b, num, k, v.Str())
+			continue
+		}
 		if typ == pcommon.ValueTypeSlice || typ == pcommon.ValueTypeMap {
 			e.sizes, e.taken = e.sizes[:0], 0
 			e.measure(v, typ)
@@ -21,13 +25,34 @@ func (e *Encoder) attributes(b []byte, num protowire.Number, m pcommon.Map) []by
 	return b
 }
 
+// putStringAttribute is keyValue for the most frequent type. Where no length takes
+// more than a byte, the sizes are known without a look at them.
+func putStringAttribute(b []byte, num protowire.Number, k, s string) []byte {
+	const heads = 6 // of the value, the string in it and the key
+	size := heads + len(k) + len(s)
+	if k == "" || size >= 0x80 {
+		value := prefixed(len(s))
+		b = appendVarint(append(b, lengthTag(num)), uint64(keyValueSize(k, value)))
+		b = appendVarint(append(b, lengthTag(keyValueValue)), uint64(value))
+		b = appendText(append(b, lengthTag(anyString)), s)
+		return putText(b, keyValueKey, k)
+	}
+	b = append(b, lengthTag(num), byte(size), lengthTag(keyValueValue), byte(2+len(s)), lengthTag(anyString), byte(len(s)))
+	b = append(b, s...)
+	b = append(b, lengthTag(keyValueKey), byte(len(k)))
+	return append(b, k...)
+}
+
 // keyValue writes the value first, as its field has the greater number.
 func (e *Encoder) keyValue(b []byte, num protowire.Number, k string, v pcommon.Value, typ pcommon.ValueType) []byte {
 	size := e.valueSize(v, typ)
-	b = append(b, lengthTag(num))
-	b = appendVarint(b, uint64(keyValueSize(k, size)))
-	b = append(b, lengthTag(keyValueValue))
-	b = appendVarint(b, uint64(size))
+	whole := keyValueSize(k, size)
+	if whole < 0x80 {
+		b = append(b, lengthTag(num), byte(whole), lengthTag(keyValueValue), byte(size))
+	} else {
+		b = appendVarint(append(b, lengthTag(num)), uint64(whole))
+		b = appendVarint(append(b, lengthTag(keyValueValue)), uint64(size))
+	}
 	b = e.value(b, v, typ)
 	return putText(b, keyValueKey, k)
 }
