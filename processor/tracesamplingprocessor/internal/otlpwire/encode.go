@@ -2,6 +2,7 @@ package otlpwire
 
 import (
 	"math/bits"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -27,10 +28,10 @@ const (
 
 // Encoder encodes decoded traces, byte for byte as ptrace.ProtoMarshaler does:
 // fields in descending order of their numbers, elements of a list in order. It
-// reuses its buffer and does not walk the data for sizes first: it leaves the room
-// that the length of a message most likely takes, and moves the message where that
-// was wrong. Messages around values are three deep, so that no byte moves more
-// often; values, which nest as deep as the sender likes, are measured (sizes).
+// reuses its buffer and, as a rule, does not walk the data for sizes first: it leaves
+// as much room for the length of a message as that most likely takes, and moves the
+// message where it was wrong. Messages around values are four deep, so that no byte
+// moves more often; values, which nest as deep as the sender likes, are measured.
 //
 // It leaves out what pdata decodes but shows to nobody: references into the string
 // table of profiles, which trace.proto tells receivers to take for absent, and the
@@ -43,12 +44,53 @@ type Encoder struct {
 	// which they begin; the first taken of them are written.
 	sizes []int
 	taken int
+
+	td    ptrace.Traces // while it is being encoded
+	known bool          // td is measured: the buffer has room for all of it
+}
+
+const (
+	// usualSpan is about what a span of an SDK takes, in bytes.
+	usualSpan = 512
+	// maxGuess is where a guess that is wrong begins to cost more than measuring.
+	maxGuess = 1 << 20
+	// guessedLengths is more than the room that open takes in excess at any time.
+	guessedLengths = 32
+)
+
+// room returns an empty buffer that the encoding of e.td most likely fits in.
+func (e *Encoder) room() []byte {
+	size := e.td.SpanCount() * usualSpan
+	if size > maxGuess {
+		size = e.measureWhole()
+	}
+	if size > cap(e.buf) {
+		return make([]byte, 0, size)
+	}
+	return e.buf[:0]
+}
+
+// ensure measures what is to come where b is nearly full: spans much larger than
+// usual would make it grow, and be copied, many times.
+func (e *Encoder) ensure(b []byte) []byte {
+	if e.known || cap(b)-len(b) > cap(b)/16 {
+		return b
+	}
+	size := e.measureWhole()
+	return slices.Grow(b, size+size/8-len(b))
+}
+
+func (e *Encoder) measureWhole() int {
+	e.known = true
+	var pdata ptrace.ProtoMarshaler
+	return pdata.TracesSize(e.td) + guessedLengths
 }
 
 // Encode returns the encoding of td, valid until the next call. It keeps no
 // reference to td.
 func (e *Encoder) Encode(td ptrace.Traces) []byte {
-	b := e.buf[:0]
+	e.td, e.known = td, false
+	b := e.room()
 	all := td.ResourceSpans()
 	for i := range all.Len() {
 		var start int
@@ -56,7 +98,7 @@ func (e *Encoder) Encode(td ptrace.Traces) []byte {
 		b = e.resourceSpans(b, all.At(i))
 		b = shut(b, start, 3)
 	}
-	e.buf = b
+	e.buf, e.td = b, ptrace.Traces{}
 	return b
 }
 
@@ -111,7 +153,7 @@ func (e *Encoder) scopeSpans(b []byte, ss ptrace.ScopeSpans) []byte {
 	spans := ss.Spans()
 	var start int
 	for i := range spans.Len() {
-		b, start = open(b, scopeSpansSpans, 2)
+		b, start = open(e.ensure(b), scopeSpansSpans, 2)
 		b = e.span(b, spans.At(i))
 		b = shut(b, start, 2)
 	}

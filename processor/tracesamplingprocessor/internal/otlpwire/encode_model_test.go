@@ -1,6 +1,7 @@
 package otlpwire_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,7 +20,7 @@ type message struct {
 }
 
 var tracesMessage = func() *message {
-	value := &message{hidden: 8} // string_value_strindex
+	value := &message{hidden: 8}                                                    // string_value_strindex
 	keyValue := &message{parts: map[protowire.Number]*message{2: value}, hidden: 3} // key_strindex
 	value.parts = map[protowire.Number]*message{
 		5: {parts: map[protowire.Number]*message{1: value}},
@@ -176,7 +177,8 @@ func (d drawn) value(v pcommon.Value, depth int) {
 	case 2:
 		v.SetInt(rapid.Int64().Draw(d.T, "int"))
 	case 3:
-		v.SetDouble(rapid.Float64().Draw(d.T, "double"))
+		special := rapid.SampledFrom([]float64{math.NaN(), math.Inf(-1), math.Copysign(0, -1)})
+		v.SetDouble(rapid.OneOf(rapid.Float64(), special).Draw(d.T, "double"))
 	case 4:
 		v.SetBool(rapid.Bool().Draw(d.T, "bool"))
 	case 5:

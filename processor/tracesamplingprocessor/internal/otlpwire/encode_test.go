@@ -157,6 +157,33 @@ func TestEncodeReusesItsBuffer(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(10, func() { e.Encode(long) }))
 }
 
+// However large the spans, their bytes are copied once more at most.
+func TestEncodeGrowsItsBufferOnceAtMost(t *testing.T) {
+	for _, tc := range []struct {
+		name                string
+		spans, size, allocs int
+	}{
+		{"usual", 1000, 400, 1},
+		{"many", 10_000, 400, 1},
+		{"large", 1000, 10_000, 2},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			td := ptrace.NewTraces()
+			spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+			for range tc.spans {
+				spans.AppendEmpty().SetName(strings.Repeat("x", tc.size))
+			}
+			allocs := testing.AllocsPerRun(1, func() {
+				var e otlpwire.Encoder
+				e.Encode(td)
+			})
+			require.LessOrEqual(t, int(allocs), tc.allocs)
+			var e otlpwire.Encoder
+			require.True(t, string(marshaled(td)) == string(e.Encode(td))) //nolint:testifylint // megabytes
+		})
+	}
+}
+
 func FuzzEncode(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(marshaled(nested()))
