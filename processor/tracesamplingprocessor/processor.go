@@ -45,7 +45,7 @@ type sampler struct {
 	next      consumer.Traces
 	logger    *zap.Logger
 	telemetry *telemetry
-	marshaler ptrace.ProtoMarshaler
+	encoders  encoders
 	origin    time.Time
 
 	// Made by Start.
@@ -219,11 +219,10 @@ func (s *sampler) ConsumeTraces(_ context.Context, td ptrace.Traces) error {
 		return errNotRunning
 	}
 	defer s.calling.Done()
-	otlp, err := s.marshaler.MarshalTraces(td)
-	if err != nil {
-		return consumererror.NewPermanent(err)
-	}
-	err = s.engine.Ingest(s.now(), otlp)
+	encoder := s.encoders.take()
+	otlp := encoder.Encode(td)
+	err := s.engine.Ingest(s.now(), otlp)
+	s.encoders.give(encoder)
 	if err == nil {
 		return nil
 	}

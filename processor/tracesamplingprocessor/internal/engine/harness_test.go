@@ -193,7 +193,13 @@ func newHarness(t require.TestingT, configure func(*engine.Options), classes ...
 	return h
 }
 
-func (h *harness) ingest(spans ...testSpan) error { return h.Ingest(h.now, encode(h.t, spans...)) }
+// ingest overwrites the batch, as callers reuse its buffer.
+func (h *harness) ingest(spans ...testSpan) error {
+	otlp := encode(h.t, spans...)
+	err := h.Ingest(h.now, otlp)
+	clear(otlp)
+	return err
+}
 
 func (h *harness) mustIngest(spans ...testSpan) { require.NoError(h.t, h.ingest(spans...)) }
 

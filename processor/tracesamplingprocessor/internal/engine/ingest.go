@@ -8,9 +8,9 @@ import (
 
 // Ingest takes a batch of spans, encoded as an OTLP TracesData or
 // ExportTraceServiceRequest whose deeper parts are known to be well-formed; the
-// engine reads no further than it must. It copies what it keeps. With a journal
-// the spans are on disk when it returns nil. On an error nothing was taken and
-// nothing counted; ErrFull and ErrJournal may pass.
+// engine reads no further than it must. It copies what it keeps, so that the caller
+// may reuse otlp. With a journal the spans are on disk when it returns nil. On an
+// error nothing was taken and nothing counted; ErrFull and ErrJournal may pass.
 func (e *Engine) Ingest(now time.Duration, otlp []byte) error {
 	in := e.intake()
 	defer e.recycle(in)
