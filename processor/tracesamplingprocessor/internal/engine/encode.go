@@ -61,7 +61,7 @@ func (e *Encoder) reset(parts []part) {
 	}
 	size := 0
 	for i := range parts {
-		size += len(parts[i].frames) + int(parts[i].spans)*len(e.stamper.stamp(parts[i].verdict, nil))
+		size += len(parts[i].frames) + int(parts[i].spans)*len(e.stamper.stamps(parts[i].verdict).fields)
 	}
 	e.data = slices.Grow(e.data, size+size/16)
 }
@@ -69,6 +69,7 @@ func (e *Encoder) reset(parts []part) {
 // part is a chunk in its place in the encoded batch.
 type part struct {
 	*chunk
+	trace           traceID
 	verdict         verdict
 	resource, scope int // order of first appearance
 }
@@ -85,6 +86,7 @@ func (b *Batch) parts() []part {
 			}
 			parts = append(parts, part{
 				chunk:    c,
+				trace:    p.trace,
 				verdict:  p.verdict,
 				resource: rank(resources, c.scope.resource),
 				scope:    rank(scopes, c.scope),

@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 
-	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
@@ -26,7 +25,7 @@ func (in *intake) judge(g *group, encoded []byte) error {
 	g.facts.Merge(&facts)
 	g.root = g.root || s.Root
 	if len(s.TraceState) > 0 {
-		g.randomness.merge(explicitRandomness(s.TraceState))
+		g.randomness.merge(readOT(s.TraceState).randomness)
 	}
 	return nil
 }
@@ -127,17 +126,4 @@ func conditions(t *class.Table, resourceHead, scopeHead string, frames []byte, f
 		}
 	}
 	return nil
-}
-
-// explicitRandomness reads ot=rv of a tracestate.
-func explicitRandomness(state []byte) randomness {
-	if !bytes.Contains(state, []byte("rv:")) {
-		return randomness{}
-	}
-	parsed, err := sampling.NewW3CTraceState(string(state))
-	if err != nil {
-		return randomness{}
-	}
-	given, ok := parsed.OTelValue().RValueRandomness()
-	return randomness{value: given.Unsigned(), explicit: ok}
 }

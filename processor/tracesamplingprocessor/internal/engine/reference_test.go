@@ -120,7 +120,15 @@ func (r *reference) emit(d decided, spans []testSpan) {
 		th := r.threshold(d.class)
 		state, err := sampling.NewW3CTraceState(s.state)
 		require.NoError(r.t, err)
-		if up, ok := state.OTelValue().TValueThreshold(); ok && sampling.ThresholdGreater(up, th) {
+		random, ok := state.OTelValue().RValueRandomness()
+		if !ok {
+			random = sampling.TraceIDToRandomness(pcommon.TraceID(s.trace))
+		}
+		up, ok := state.OTelValue().TValueThreshold()
+		switch {
+		case ok && !up.ShouldSample(random):
+			state.OTelValue().ClearTValue()
+		case ok && sampling.ThresholdGreater(up, th):
 			th = up
 		}
 		require.NoError(r.t, state.OTelValue().UpdateTValueWithSampling(th))

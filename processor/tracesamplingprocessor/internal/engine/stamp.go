@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"strings"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
 
@@ -14,53 +13,59 @@ import (
 // stamper writes the fields that kept spans get at their end.
 type stamper struct {
 	engine *Engine
-	// made remembers stamps, which the spans of a trace, and most traces of a
-	// class, share. It is emptied for every batch.
-	made  map[stampKey][]byte
+	// made remembers stamps by the verdict, its threshold being that of the span.
+	// The spans of a trace, and most traces of a class, share them. It is emptied
+	// for every batch.
+	made  map[verdict]stamps
 	clean []byte // the last span that bore stamps, without them
+	// state and fields are the last tracestate written, and the stamps with it.
+	state, fields []byte
 }
 
-type stampKey struct {
-	verdict verdict
-	state   string
+// stamps are the fields of a span that comes without tracestate.
+type stamps struct {
+	fields     []byte
+	attributes int // bytes of fields before the tracestate
+	tvalue     string
 }
 
-func newStamper(e *Engine) *stamper { return &stamper{engine: e, made: map[stampKey][]byte{}} }
+func newStamper(e *Engine) *stamper { return &stamper{engine: e, made: map[verdict]stamps{}} }
 
-// stamp returns the fields for a span with this tracestate. Of its threshold and
-// the verdict's the stricter one holds: with consistent sampling a span that
-// passes both has passed the stricter, so that is its probability. A tracestate
-// that cannot be read stays as it is.
-func (s *stamper) stamp(v verdict, state []byte) []byte {
-	fields, ok := s.made[stampKey{v, string(state)}]
+func (s *stamper) stamps(v verdict) stamps {
+	made, ok := s.made[v]
 	if !ok {
-		fields = s.make(v, string(state))
-		s.made[stampKey{v, string(state)}] = fields
+		th, err := sampling.UnsignedToThreshold(v.threshold)
+		if err != nil {
+			th = sampling.AlwaysSampleThreshold
+		}
+		made.tvalue = th.TValue()
+		made.fields = s.attributes(v, th)
+		made.attributes = len(made.fields)
+		made.fields = otlpwire.AppendTraceState(made.fields, "ot=th:"+made.tvalue)
+		s.made[v] = made
 	}
-	return fields
+	return made
 }
 
-func (s *stamper) make(v verdict, state string) []byte {
-	th, err := sampling.UnsignedToThreshold(v.threshold)
-	if err != nil {
-		th = sampling.AlwaysSampleThreshold
+// stamp returns the fields for a span with this tracestate, valid until the next
+// call. Of its threshold and the verdict's the stricter one holds: with
+// consistent sampling a span that passes both has passed the stricter, so that is
+// its probability.
+func (s *stamper) stamp(v verdict, id traceID, state []byte) []byte {
+	if len(state) == 0 {
+		return s.stamps(v).fields
 	}
-	if state == "" {
-		return otlpwire.AppendTraceState(s.attributes(v, th), "ot=th:"+th.TValue())
+	if len(state) > maxState {
+		made := s.stamps(v)
+		return made.fields[:made.attributes]
 	}
-	parsed, err := sampling.NewW3CTraceState(state)
-	if err != nil {
-		return s.attributes(v, th)
-	}
-	ot := parsed.OTelValue()
-	if upstream, ok := ot.TValueThreshold(); ok && sampling.ThresholdGreater(upstream, th) {
-		th = upstream
-	}
-	var text strings.Builder
-	if ot.UpdateTValueWithSampling(th) != nil || parsed.Serialize(&text) != nil {
-		return s.attributes(v, th)
-	}
-	return otlpwire.AppendTraceState(s.attributes(v, th), text.String())
+	ot := readOT(state)
+	v.threshold = max(v.threshold, ot.passed(id))
+	made := s.stamps(v)
+	s.state = ot.appendState(s.state[:0], state, made.tvalue)
+	s.fields = append(s.fields[:0], made.fields[:made.attributes]...)
+	s.fields = otlpwire.AppendTraceState(s.fields, s.state)
+	return s.fields
 }
 
 func (s *stamper) attributes(v verdict, th sampling.Threshold) []byte {
@@ -83,7 +88,7 @@ var stampKeys = []string{attr.Class, attr.Retention, attr.AdjustedCount}
 
 func (s *stamper) appendSpans(dst []byte, p *part) ([]byte, error) {
 	stamped := bytes.Contains(p.frames, []byte(attr.Prefix))
-	plain := s.stamp(p.verdict, nil)
+	plain := s.stamps(p.verdict).fields
 	err := otlpwire.EachSpan(p.frames, func(span []byte) error {
 		if stamped {
 			var err error
@@ -98,9 +103,7 @@ func (s *stamper) appendSpans(dst []byte, p *part) ([]byte, error) {
 			if err != nil {
 				return err
 			}
-			if len(state) > 0 {
-				fields = s.stamp(p.verdict, state)
-			}
+			fields = s.stamp(p.verdict, p.trace, state)
 		}
 		dst = otlpwire.AppendSpan(dst, span, fields)
 		return nil

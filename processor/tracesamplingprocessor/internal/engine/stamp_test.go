@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,7 @@ func withRandomness(s testSpan, r uint64) testSpan {
 
 func TestStamps(t *testing.T) {
 	const half, most = 1 << 55, 1<<56 - 1
+	enormous := "ot=th:c,a=" + strings.Repeat("x", 32<<10)
 	for _, tc := range []struct {
 		name      string
 		keep      class.Rate
@@ -39,7 +41,14 @@ func TestStamps(t *testing.T) {
 		{name: "upstream and keep all", keep: "100%", random: most, state: "ot=th:8", wantState: "ot=th:8", wantCount: 2},
 		{name: "explicit randomness keeps", keep: "50%", random: 0, state: "ot=rv:80000000000000", wantState: "ot=rv:80000000000000;th:8", wantCount: 2},
 		{name: "explicit randomness drops", keep: "50%", random: most, state: "ot=rv:7fffffffffffff", dropped: true},
-		{name: "unreadable tracestate stays", keep: "50%", random: most, state: "NOT VALID", wantState: "NOT VALID", wantCount: 2},
+		{name: "explicit randomness beside what is unreadable", keep: "50%", random: most, state: "A=1,ot=rv:7fffffffffffff", dropped: true},
+		{name: "unreadable tracestate stays behind", keep: "50%", random: most, state: "NOT VALID", wantState: "ot=th:8,NOT VALID", wantCount: 2},
+		{name: "enormous tracestate stays", keep: "50%", random: most, state: enormous, wantState: enormous, wantCount: 2},
+		{name: "upstream at the randomness", keep: "50%", random: 0xc << 52, state: "ot=th:c", wantState: "ot=th:c", wantCount: 4},
+		{name: "upstream beyond the randomness", keep: "50%", random: 0xc<<52 - 1, state: "ot=th:c", wantState: "ot=th:8", wantCount: 2},
+		{name: "upstream beyond, keep all", keep: "100%", random: 0, state: "a=b,ot=th:ffffffffffffff", wantState: "ot=th:0,a=b", wantCount: 1},
+		{name: "upstream beyond the explicit randomness", keep: "25%", random: most, state: "ot=rv:c0000000000000;th:d", wantState: "ot=rv:c0000000000000;th:c", wantCount: 4},
+		{name: "upstream within the explicit randomness", keep: "25%", random: 0, state: "ot=th:d;rv:d0000000000000", wantState: "ot=rv:d0000000000000;th:d", wantCount: 16.0 / 3},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newT(t, class.Config{Name: "c", Keep: tc.keep, Retention: "9d"})
@@ -82,6 +91,20 @@ func TestEverySpanHasItsOwnUpstreamThreshold(t *testing.T) {
 	h.pass(decisionWait)
 	h.drain()
 	require.Equal(t, map[uint64]float64{1: 2, 2: 4, 3: 2}, map[uint64]float64{1: h.out[1].count, 2: h.out[2].count, 3: h.out[3].count})
+}
+
+// Spans of one batch share stamps; the same tracestate may be right for one trace
+// and impossible for another.
+func TestEveryTraceHasItsOwnRandomness(t *testing.T) {
+	h := newT(t, class.Config{Name: "c", Keep: "50%"})
+	passes, fails := withRandomness(root(1, 1), 0xc<<52), withRandomness(root(2, 2), 0xb<<52)
+	explicit := withRandomness(root(3, 3), 0)
+	passes.state, fails.state, explicit.state = "ot=th:c", "ot=th:c", "ot=th:c;rv:c0000000000000"
+	h.mustIngest(passes, fails, explicit)
+	h.pass(decisionWait)
+	h.drain()
+	require.Equal(t, map[uint64]float64{1: 4, 2: 2, 3: 4}, map[uint64]float64{1: h.out[1].count, 2: h.out[2].count, 3: h.out[3].count})
+	require.Equal(t, []string{"ot=th:c", "ot=th:8", "ot=rv:c0000000000000;th:c"}, []string{h.out[1].state, h.out[2].state, h.out[3].state})
 }
 
 func TestClassWithoutRetentionLeavesItToTheStore(t *testing.T) {

@@ -56,7 +56,6 @@ func TraceState(span []byte) ([]byte, error) {
 
 // AppendTraceState appends a tracestate to an encoded span; it replaces any that
 // is already there, as the last occurrence of a singular field counts.
-func AppendTraceState(span []byte, state string) []byte {
-	span = protowire.AppendTag(span, spanTraceState, protowire.BytesType)
-	return protowire.AppendString(span, state)
+func AppendTraceState[T string | []byte](span []byte, state T) []byte {
+	return appendMessage(span, spanTraceState, state, nil)
 }
