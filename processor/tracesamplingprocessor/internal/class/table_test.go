@@ -154,6 +154,21 @@ func TestOverruleNeedsProofFromTheLateSpansAlone(t *testing.T) {
 	require.Equal(t, 5, got, "an any of branches that more spans cannot unmake")
 }
 
+func TestOverrulePassesOverClassesThatBoundTheirRate(t *testing.T) {
+	tab := table(t,
+		Config{Name: "debug", Keep: "100%", MaxTracesPerSecond: 1, Match: &Match{Services: []string{"shop"}}},
+		Config{Name: "errors", Keep: "100%", Match: &Match{Status: "error"}},
+	)
+	late := Facts{Status: StatusError}
+	tab.Services([]byte("shop"), &late.Met)
+	require.Equal(t, 0, tab.Classify(&late))
+	got, ok := tab.Overrule(&late, 2)
+	require.True(t, ok)
+	require.Equal(t, 1, got)
+	_, ok = tab.Overrule(&late, 1)
+	require.False(t, ok)
+}
+
 func TestFactsMergeInAnyOrder(t *testing.T) {
 	a := Facts{Start: 10, End: 20, Status: StatusOK, Spans: 2}
 	b := Facts{Start: 0, End: 30, Status: StatusError, Spans: 3}
