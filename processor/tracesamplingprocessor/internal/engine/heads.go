@@ -7,11 +7,13 @@ import (
 )
 
 // resourceHead is the encoded resource of a ResourceSpans, with everything of it
-// but the scopes. Its bytes and met are immutable.
+// but the scopes. All but refs is immutable.
 type resourceHead struct {
 	bytes string
-	met   class.Bits
-	refs  int // scopes, guarded by heads.mu
+	// Conditions that every span of the resource meets by it, and those that only
+	// its root spans do.
+	met, rootMet class.Bits
+	refs         int // scopes, guarded by heads.mu
 }
 
 // scopeHead is the encoded scope of a ScopeSpans, with everything of it but the
@@ -56,10 +58,7 @@ func (h *heads) acquire(resource, scope []byte) (*scopeHead, int64) {
 	cost := int64(0)
 	r := h.resources[string(resource)]
 	if r == nil {
-		r = &resourceHead{bytes: string(resource)}
-		if resourceMeets(h.table, resource, false, &r.met) != nil {
-			r.met = class.Bits{} // Ingest is promised well-formed data; of other data nothing holds
-		}
+		r = newResourceHead(h.table, resource)
 		h.resources[r.bytes] = r
 		cost += headCost + int64(len(r.bytes))
 	}
@@ -72,6 +71,18 @@ func (h *heads) acquire(resource, scope []byte) (*scopeHead, int64) {
 	}
 	s.refs++
 	return s, cost
+}
+
+func newResourceHead(t *class.Table, encoded []byte) *resourceHead {
+	r := &resourceHead{bytes: string(encoded)}
+	err := resourceMeets(t, encoded, false, &r.met)
+	if err == nil && t.WantsRootAttributes() {
+		err = resourceMeets(t, encoded, true, &r.rootMet)
+	}
+	if err != nil {
+		r.met, r.rootMet = class.Bits{}, class.Bits{} // Ingest is promised well-formed data; of other data nothing holds
+	}
+	return r
 }
 
 // refer adds a reference for each chunk to a head that is already referred to.
