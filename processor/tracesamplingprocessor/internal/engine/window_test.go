@@ -321,7 +321,7 @@ func TestLimitedTraceIsOverruled(t *testing.T) {
 // Candidates take memory until their window closes. What they leave no room for
 // is refused until then, and not lost.
 func TestCandidatesThatFillTheMemoryRefuseMore(t *testing.T) {
-	h := small(t, bounded("100%", 1<<20))
+	h := small(t, bounded("100%", 1_000_000))
 	n := uint64(0)
 	var err error
 	for err == nil {
