@@ -64,7 +64,7 @@ func TestGivenClassesInheritNothingFromTheDefault(t *testing.T) {
 
 func TestFaultsNameTheKeyTheValueAndTheRule(t *testing.T) {
 	for name, want := range map[string][]string{
-		"waits":          {
+		"waits": {
 			"decision_wait: 30ns must be at least 10ms; a number without a unit is nanoseconds",
 			"root_wait: -1s must be at least 10ms", "shutdown_timeout: 0s must be at least 10ms",
 		},
@@ -119,7 +119,7 @@ func TestFaultsNameTheKeyTheValueAndTheRule(t *testing.T) {
 			"classes[0].match: no trace can match: its parts exclude each other", "classes[1].match: no trace can match",
 			"classes[2].match: no trace can match",
 		},
-		"bad_limit":       {
+		"bad_limit": {
 			"classes[0].max_traces_per_second: -1 must be from 0, which is no bound, to 1000000",
 			"classes[1].max_traces_per_second: 1000001 must be from 0",
 		},

@@ -385,7 +385,9 @@ func TestTelemetry(t *testing.T) {
 
 func TestEarlyDecisionsAreCounted(t *testing.T) {
 	classes := []class.Config{{Name: "rest", Keep: "0%"}}
-	inBubble(t, func(cfg *Config) { cfg.MemoryLimitMiB, cfg.MaxTraceSizeMiB, cfg.Classes = minMemoryMiB, minMemoryMiB, classes }, func(t *testing.T, r *rig) {
+	inBubble(t, func(cfg *Config) {
+		cfg.MemoryLimitMiB, cfg.MaxTraceSizeMiB, cfg.Classes = minMemoryMiB, minMemoryMiB, classes
+	}, func(t *testing.T, r *rig) {
 		t.Helper()
 		for i := range 100 {
 			require.NoError(t, r.ConsumeTraces(t.Context(), traces(i*100, 100, 1000)))
