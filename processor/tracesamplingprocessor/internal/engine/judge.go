@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
@@ -122,17 +123,16 @@ func (in *intake) expressions() error {
 	}
 	slices.SortStableFunc(in.order, func(a, b int32) int { return int(in.spans[a].scope - in.spans[b].scope) })
 	resource := func(at int32) section { return in.scopes[in.spans[at].scope].resource }
+	var errs error
 	for rest := in.order; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && resource(rest[n]) == resource(rest[0]) {
 			n++
 		}
-		if err := in.evaluate(rest[:n]); err != nil {
-			return err
-		}
+		errs = errors.Join(errs, in.evaluate(rest[:n]))
 		rest = rest[n:]
 	}
-	return nil
+	return errs
 }
 
 // evaluate does so for spans of one resource, ordered by scope.

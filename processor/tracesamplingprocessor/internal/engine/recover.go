@@ -87,19 +87,17 @@ func (r *recovery) Arrival(a *journal.Arrival) {
 	in.reset()
 	r.now = max(r.now, a.Time.Sub(e.origin))
 	for i := range a.Heads {
-		h, resource := &a.Heads[i], section{}
-		if i > 0 && bytes.Equal(h.Resource, a.Heads[i-1].Resource) {
-			resource = in.scopes[i-1].resource // kept once, as in the record
-		} else {
-			resource = in.keep(h.Resource)
+		h := &a.Heads[i]
+		if i == 0 || !bytes.Equal(h.Resource, a.Heads[i-1].Resource) {
+			in.resource = in.keep(h.Resource) // else it is kept once, as in the record
 		}
-		in.scopes = append(in.scopes, intakeScope{resource, in.keep(h.Scope)})
+		in.scopes = append(in.scopes, intakeScope{in.resource, in.keep(h.Scope)})
 	}
 	e.budget.charge(e.acquire(in))
 	for i := range a.Chunks {
 		r.chunk(&a.Chunks[i])
 	}
-	_ = in.conditions() // spans that cannot be decoded, which the engine did not write, meet none
+	_ = in.conditions() // what cannot be decoded, which the engine did not write, meets none
 	e.heads.refer(in.chunks)
 	e.heads.releaseScopes(in.acquired)
 	e.budget.charge(chunkCost * int64(len(in.chunks)))
