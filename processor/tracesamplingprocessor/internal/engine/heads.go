@@ -10,8 +10,8 @@ import (
 // but the scopes. All but refs is immutable.
 type resourceHead struct {
 	bytes string
-	// Conditions that every span of the resource meets by it, and those that only
-	// its root spans do.
+	// Conditions that any span of the resource meets by it, and that a root span
+	// does, where those are more.
 	met, rootMet class.Bits
 	refs         int // scopes, guarded by heads.mu
 }

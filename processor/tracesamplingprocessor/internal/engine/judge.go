@@ -33,8 +33,9 @@ func (in *intake) judge(g *group, encoded []byte) error {
 	return nil
 }
 
-// attributes notes the conditions on routes and attributes that the span meets;
-// those that it meets by its resource are noted with the head. It reads the attributes once for both, and not at all where nobody asks.
+// attributes notes the conditions on routes and attributes that the span meets by
+// itself; those that it meets by its resource are noted with the head. It reads
+// the attributes once for both, and not at all where nobody asks.
 func (in *intake) attributes(encoded []byte, met *class.Bits) error {
 	t, root := in.table, in.span.Root
 	routes, attributes := t.WantsRoutes(root), t.WantsAttributes(root)
