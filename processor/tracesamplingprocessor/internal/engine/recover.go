@@ -195,7 +195,9 @@ func (r *recovery) requeue() {
 		}
 		parcels[i].add(c, k.skip)
 	}
-	e.budget.charge(parcelCost * int64(len(parcels)))
+	for i := range parcels {
+		e.budget.charge(parcels[i].cost())
+	}
 	e.outbox.push(parcels, e.batchSpans, e.batchBytes)
 }
 
