@@ -143,8 +143,18 @@ func (l *Log) repair(f fsys.File, number uint64) (sealed, error) {
 			return s, f.Sync()
 		}
 	}
-	if _, err := r.each(func(int64, []byte) error { return nil }); err != nil {
+	_, err = r.each(func(int64, []byte) error { return nil })
+	if err == nil {
+		err = r.gone()
+	}
+	if err != nil {
 		return s, err
+	}
+	if r.unreadable != nil {
+		// What cannot be read may be records, also behind the last. Nothing is cut
+		// that the disk may read the next time.
+		s.End, s.size = size, size
+		return s, f.Sync()
 	}
 	s.End, s.size = r.last, r.last
 	l.torn += max(0, size-r.last)
