@@ -52,7 +52,7 @@ type Ruling struct {
 	Kept, Trimmed bool
 	Pieces        []Piece
 	// Fingerprints are those of the kept spans, by which identical ones are
-	// recognised.
+	// recognised. Of what Recover finds only Verdict has them.
 	Fingerprints []uint64
 }
 
