@@ -133,3 +133,39 @@ func TestRecoveryWithABacklogDecidesNothingEarly(t *testing.T) {
 	require.Zero(t, h.Held())
 	require.NoError(t, h.log.Close())
 }
+
+// What a recovered trace is known to have sent twice, or had no room for, is
+// released as often as it was counted.
+func TestBooksBalanceAfterRecoveryOfKeptSpans(t *testing.T) {
+	for name, fill := range map[string]func(h *harness){
+		"identical spans": func(h *harness) {
+			h.mustIngest(child(1, 1))
+			h.mustIngest(child(1, 1), child(1, 2))
+		},
+		"trimmed spans": func(h *harness) {
+			h.mustIngest(named(child(1, 1), maxTrace), named(child(1, 2), 1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk := fsystest.NewCrash()
+			h := journaled(t, disk, trimming, keepAll())
+			fill(h)
+			h.DecideAll(h.now)
+			h.log.Maintain()
+			for range 2 { // kept and in no batch, then in a batch that was released
+				disk = disk.Crash()
+				h = journaled(t, disk, trimming, keepAll())
+				require.Positive(t, h.Held())
+				h.Tick(h.now)
+				b := h.TryNext()
+				require.NotNil(t, b)
+				require.NoError(t, b.Prepare())
+				b.Done()
+				require.Nil(t, h.TryNext())
+				require.Zero(t, h.Released())
+				require.Zero(t, h.Held())
+			}
+			require.NoError(t, h.log.Close())
+		})
+	}
+}
