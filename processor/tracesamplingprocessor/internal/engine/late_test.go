@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/fsys/fsystest"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/engine"
 )
 
@@ -42,4 +43,59 @@ func TestLateSpansOfALargeTraceCostTheJournalLittle(t *testing.T) {
 	require.Len(t, h.out, 1)
 	h.requireBalanced()
 	require.NoError(t, h.log.Close())
+}
+
+// A class that comes earlier and keeps less would have the trace's spans stored in
+// part.
+func TestLateSpanNeverTurnsKeptIntoDropped(t *testing.T) {
+	health := &class.Match{Routes: []string{"/livez"}}
+	for name, classes := range map[string][]class.Config{
+		"an earlier class that drops": {
+			{Name: "health", Keep: "0%", Match: health}, {Name: "rest", Keep: "100%"},
+		},
+		"an earlier class that would not keep this trace": {
+			{Name: "health", Keep: "0.0001%", Match: health}, {Name: "rest", Keep: "100%"},
+		},
+		"an earlier class with a bound": {
+			{Name: "health", Keep: "100%", MaxTracesPerSecond: 1, Match: health}, {Name: "rest", Keep: "100%"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newT(t, classes...)
+			h.mustIngest(child(1, 1))
+			h.DecideAll(h.now)
+			late := root(1, 2)
+			late.route = "/livez"
+			h.mustIngest(late)
+			h.mustIngest(child(1, 3))
+			h.Tick(h.now)
+			h.drain()
+			require.Len(t, h.out, 3)
+			for id, o := range h.out {
+				require.Equal(t, "rest", o.class, "span %d", id)
+			}
+			require.Equal(t, map[engine.Late]int{engine.LateKept: 2}, h.lates)
+			h.requireBalanced()
+		})
+	}
+}
+
+// Late spans are counted without those that are identical, as others are.
+func TestLateSpanThatRepeatsDoesNotProveMinSpans(t *testing.T) {
+	inEveryPlace(t, func(t *testing.T, h *harness) {
+		t.Helper()
+		h.mustIngest(root(1, 1))
+		h.DecideAll(h.now)
+		h.mustIngest(child(1, 2), child(1, 2), child(1, 2))
+		h.Tick(h.now)
+		h.drain()
+		require.Empty(t, h.out)
+		require.Equal(t, map[engine.Late]int{engine.LateDropped: 1}, h.lates)
+		require.Equal(t, 2, h.reasons[engine.Duplicate])
+		h.mustIngest(child(1, 2), child(1, 3), child(1, 4))
+		h.Tick(h.now)
+		h.drain()
+		require.Len(t, h.out, 3, "three that differ do")
+		h.requireBalanced()
+	}, class.Config{Name: "big", Keep: "100%", Match: &class.Match{MinSpans: 3}}, class.Config{Name: "rest", Keep: "0%"})
 }

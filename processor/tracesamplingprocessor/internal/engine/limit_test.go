@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -137,6 +138,30 @@ func TestBatchesAreBoundedAndATraceMayBeSplit(t *testing.T) {
 		b.Done()
 	}
 	require.Equal(t, (spans+63)/64, n)
+	h.requireBalanced()
+}
+
+// A batch is as large as its encoding, which has the resource and the scope of
+// each span.
+func TestBatchesAreBoundedWithTheirResources(t *testing.T) {
+	h := newT(t, keepAll())
+	const traces, size = 60, 100_000
+	for i := uint64(1); i <= traces; i++ {
+		s := root(i, i)
+		s.service = fmt.Sprint(i, string(make([]byte, size)))
+		h.mustIngest(s)
+	}
+	h.DecideAll(0)
+	batches := 0
+	for b := h.TryNext(); b != nil; b = h.TryNext() {
+		batches++
+		otlp, err := h.encoder.Encode(b)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(otlp), 1<<20+size)
+		h.note(b)
+		b.Done()
+	}
+	require.LessOrEqual(t, batches, traces*size>>20+2)
 	h.requireBalanced()
 }
 

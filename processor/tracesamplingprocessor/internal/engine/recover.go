@@ -57,7 +57,7 @@ type keptChunk struct {
 }
 
 // Verdict implements journal.Recoverer.
-func (r *recovery) Verdict(v *journal.Ruling, _ bool) {
+func (r *recovery) Verdict(v *journal.Ruling) {
 	e := r.engine
 	sh := e.shard(v.Trace)
 	decided, known := sh.decided.find(v.Trace)

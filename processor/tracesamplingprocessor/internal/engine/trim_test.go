@@ -263,3 +263,38 @@ func TestTrimmingOutlivesTheProcess(t *testing.T) {
 		})
 	}
 }
+
+// What was trimmed whole counts in the facts of the trace after a restart as well.
+func TestTrimmedFactsOutliveTheProcess(t *testing.T) {
+	for name, match := range map[string]class.Match{
+		"duration": {MinDuration: time.Second},
+		"spans":    {MinSpans: 100},
+		"service":  {Services: []string{"db"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk := fsystest.NewCrash()
+			classes := []class.Config{{Name: "special", Keep: "100%", Match: &match}, {Name: "rest", Keep: "0%"}}
+			h := journaled(t, disk, trimming, classes...)
+			for i := uint64(1); i <= 99; i++ {
+				h.mustIngest(named(child(1, i), 1000))
+			}
+			last := named(child(1, 100), 1000)
+			last.end += uint64(time.Second)
+			last.service = "db"
+			before := h.reasons[engine.Trimmed]
+			h.mustIngest(last)
+			require.Equal(t, before+1, h.reasons[engine.Trimmed])
+			kept := 100 - h.reasons[engine.Trimmed]
+
+			h.log.Maintain()
+			h = journaled(t, disk.Crash(), trimming, classes...)
+			h.DecideAll(h.now)
+			h.drain()
+			require.Equal(t, map[decided]int{{0, true}: 1}, h.traces)
+			require.Len(t, h.out, kept)
+			require.True(t, h.out[1].trimmed)
+			require.Zero(t, h.Held())
+			require.NoError(t, h.log.Close())
+		})
+	}
+}

@@ -29,7 +29,7 @@ type found struct {
 	stats    Stats
 }
 
-func (f *found) Verdict(r *Ruling, _ bool) { f.verdicts = append(f.verdicts, cloneRuling(r)) }
+func (f *found) Verdict(r *Ruling) { f.verdicts = append(f.verdicts, cloneRuling(r)) }
 
 func (f *found) Arrival(a *Arrival) {
 	c := Arrival{Time: a.Time}

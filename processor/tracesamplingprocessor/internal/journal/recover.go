@@ -106,7 +106,7 @@ func (v *recovery) resolve() error {
 	err := v.rulings(func(at place) {
 		d := &v.record
 		for i := range d.rulings {
-			v.to.Verdict(&d.rulings[i], d.kind == kindRelease)
+			v.to.Verdict(&d.rulings[i])
 		}
 		highest := highestOf(d.rulings)
 		switch {
