@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,4 +88,12 @@ func TestLockHoldsAgainstAnotherProcess(t *testing.T) {
 	require.Equal(t, 7, child())
 	require.NoError(t, lock.Close())
 	require.Equal(t, 0, child())
+}
+
+func TestIsFull(t *testing.T) {
+	for _, err := range []error{syscall.ENOSPC, syscall.EDQUOT} {
+		require.True(t, IsFull(&fs.PathError{Op: "write", Err: err}))
+	}
+	require.False(t, IsFull(syscall.EIO))
+	require.False(t, IsFull(nil))
 }

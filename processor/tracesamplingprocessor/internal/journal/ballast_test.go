@@ -63,8 +63,7 @@ func (o *outage) fill() {
 	require.True(o.tb, o.journal.ballast.there.Load(), "nobody needs it yet")
 }
 
-// handOn hands on what is held, oldest first, in batches of 10, and checks that
-// no request is taken while the disk is full.
+// handOn hands on what is held, oldest first, in batches of 10.
 func (o *outage) handOn() {
 	o.tb.Helper()
 	for len(o.held) > 0 {
@@ -164,7 +163,7 @@ func TestWithoutABallastThereIsRoomForReleasesAlone(t *testing.T) {
 	_, err = o.disk.Stat(ballastFile)
 	require.Error(t, err)
 	before, unwritten := o.journal.Bytes(), o.journal.Unwritten()
-	o.disk.Hook(func(op fsystest.Op, name string) error {
+	o.disk.Hook(func(_ fsystest.Op, name string) error {
 		require.NotEqual(t, ballastFile+fsys.TempSuffix, name, "an attempt would fill the disk for nothing")
 		return nil
 	})
@@ -218,7 +217,7 @@ func TestASealWithoutRoomTakesTheBallast(t *testing.T) {
 	_, _, err := j.rulings.Seal() // moves on to the segment made in advance
 	require.NoError(t, err)
 	failed := false
-	disk.Hook(func(op fsystest.Op, name string) error {
+	disk.Hook(func(op fsystest.Op, _ string) error {
 		if op == fsystest.OpWrite && !failed {
 			failed = true
 			return errDisk

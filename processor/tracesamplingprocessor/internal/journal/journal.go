@@ -119,8 +119,8 @@ func (j *Journal) openLog(name string) (*wal.Log, error) {
 	o := wal.Options{Dir: filepath.Join(j.ballast.dir, name), FS: j.ballast.fs}
 	log, err := wal.Open(o)
 	if fsys.IsFull(err) {
-		if err := j.ballast.drop(); err != nil {
-			return nil, err
+		if failed := j.ballast.drop(); failed != nil {
+			return nil, errors.Join(err, failed)
 		}
 		log, err = wal.Open(o)
 	}
