@@ -28,9 +28,9 @@ const (
 // crashConfig has times so short that a kill meets each phase of a span's life,
 // and takes turns with a memory that the load does not fit in.
 func crashConfig(run int, data string) string {
-	memory := 64
+	memory, trace := 64, 16
 	if run%2 == 0 {
-		memory = 8
+		memory, trace = 8, 4
 	}
 	return fmt.Sprintf(`
 processors:
@@ -38,12 +38,13 @@ processors:
     decision_wait: %s
     root_wait: %s
     memory_limit_mib: %d
+    max_trace_size_mib: %d
     journal: {directory: %q, max_size_mib: 256}%s
 exporters:
   columnar:
     flush: {interval: 500ms}
     retry_on_failure: {initial_interval: 100ms, max_interval: 500ms}
-`, crashDecisionWait, crashRootWait, memory, filepath.Join(data, "journal"), crashClasses)
+`, crashDecisionWait, crashRootWait, memory, trace, filepath.Join(data, "journal"), crashClasses)
 }
 
 // The collector is killed again and again under load, now and then stopped as an

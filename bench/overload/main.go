@@ -74,7 +74,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.IntVar(&o.memoryMiB, "memory-mib", 256, "memory_limit_mib")
 	f.IntVar(&o.inFlightMiB, "in-flight-mib", 32, "max_in_flight_mib of the receiver")
 	f.IntVar(&o.limitMiB, "limit-mib", 512, "resident memory that the process must stay within")
-	f.StringVar(&o.goMemLimit, "gomemlimit", "420MiB", "GOMEMLIMIT of the process")
+	f.StringVar(&o.goMemLimit, "gomemlimit", "384MiB", "GOMEMLIMIT of the process")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the generated spans")
 	if err := f.Parse(args); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/spanlake/spanlake/internal/fsys"
 	"github.com/spanlake/spanlake/internal/fsys/fsystest"
 )
 
@@ -72,6 +73,51 @@ func TestAStartWithoutRoomForACopyRepairsInPlace(t *testing.T) {
 	require.Equal(t, []string{"one", "two"}, readAll(t, l))
 	require.NoError(t, l.Close())
 	require.Equal(t, []string{"one", "two"}, readAll(t, open(t, disk.Crash(), "/wal")))
+}
+
+// A segment is copied once, not at each start as long as it is there.
+func TestASegmentIsRepairedOnce(t *testing.T) {
+	for name, tc := range map[string]struct {
+		tail string
+		free int64
+	}{
+		"whole": {"", -1}, "torn": {"torn tail", -1}, "no room": {"", 0}, "torn, no room": {"torn tail", 0},
+		"room for a part": {"torn tail", headerSize + 10}, "room but for the trailer": {"", headerSize + 1000 + trailerSize},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBroken(t, false, strings.Repeat("x", 1000-frameSize), "last")
+			last := b.ends[len(b.ends)-1]
+			b.disk.SetFree(-1)
+			disk := b.disk.Kill()
+			require.NoError(t, fsys.WriteFile(disk, "/wal/"+segmentName(b.number), append(b.data, tc.tail...)))
+			disk.SetFree(tc.free)
+			copies := 0
+			count := func(op fsystest.Op, name string) error {
+				if op == fsystest.OpRename && name == "/wal/"+segmentName(b.number) {
+					copies++
+				}
+				return nil
+			}
+			for start := range 3 {
+				disk.Hook(count)
+				l := open(t, disk, "/wal")
+				require.Equal(t, []Sealed{{Segment: b.number, End: last}}, l.Sealed())
+				require.Equal(t, b.records, readAll(t, l))
+				require.Equal(t, sizeOnDisk(t, disk, "/wal"), l.Bytes())
+				want := int64(0)
+				if start == 0 {
+					want = int64(len(tc.tail))
+				}
+				require.Equal(t, want, l.TornBytes())
+				_, err := disk.Stat("/wal/" + segmentName(b.number) + fsys.TempSuffix)
+				require.Error(t, err)
+				disk.Hook(nil)
+				disk = disk.Crash()
+				disk.SetFree(-1)
+			}
+			require.Equal(t, 1, copies, "by the first start that has room")
+		})
+	}
 }
 
 func TestFailedSegmentWithoutDurableRecordsGoes(t *testing.T) {

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,8 @@ import (
 
 // Open opens the log in a directory, or makes a new one, and becomes its one
 // owner. What earlier processes wrote is sealed: a segment that a crash ended
-// is cut behind its last whole record and synced, one without a record goes.
+// is replaced by a synced copy up to its last whole record, one without a record
+// goes.
 func Open(o Options) (*Log, error) {
 	l := &Log{fs: o.FS, dir: o.Dir, maxBytes: o.MaxBytes, buffer: bufferSize}
 	if l.fs == nil {
@@ -141,12 +143,23 @@ func (l *Log) repair(f fsys.File, number uint64) (sealed, error) {
 			return s, f.Sync()
 		}
 	}
-	if _, err := r.each(func(int64, []byte) error { return nil }); err != nil {
+	_, err = r.each(func(int64, []byte) error { return nil })
+	if err == nil {
+		err = r.gone()
+	}
+	if err != nil {
 		return s, err
+	}
+	if r.unreadable != nil {
+		// What cannot be read may be records, also behind the last. Nothing is cut
+		// that the disk may read the next time.
+		s.End, s.size = size, size
+		return s, f.Sync()
 	}
 	s.End, s.size = r.last, r.last
 	l.torn += max(0, size-r.last)
-	if r.last > headerSize && l.rewrite(f, number, r.last) == nil {
+	if r.last > headerSize && l.rewrite(r, number) == nil {
+		s.size += trailerSize
 		return s, nil
 	}
 	// There may be no room for a copy.
@@ -158,13 +171,15 @@ func (l *Log) repair(f fsys.File, number uint64) (sealed, error) {
 	return s, f.Sync()
 }
 
-// rewrite replaces a segment by a copy of its first bytes. To sync what is there
-// would not do: after a failed sync the kernel shows pages that it could not
-// write as if it had, until it forgets them, and syncs without them.
-func (l *Log) rewrite(f fsys.File, number uint64, size int64) error {
+// rewrite replaces a segment by a copy that ends behind the last record that r
+// found, with a trailer, so that the next start need not do it again. To sync what
+// is there would not do: after a failed sync the kernel shows pages that it could
+// not write as if it had, until it forgets them, and syncs without them.
+func (l *Log) rewrite(r *reader, number uint64) error {
 	name := l.path(number)
 	tmp := name + fsys.TempSuffix
-	err := l.copySynced(tmp, io.NewSectionReader(f, 0, size))
+	trailer := appendFrame(nil, r.key, r.last, trailerMagic, 0, 0)
+	err := l.copySynced(tmp, io.MultiReader(io.NewSectionReader(r.file, 0, r.last), bytes.NewReader(trailer)))
 	if err == nil {
 		err = l.fs.Rename(tmp, name)
 	}

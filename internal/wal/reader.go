@@ -19,8 +19,9 @@ type ReadStats struct {
 }
 
 // Read calls fn with each record of a sealed segment, in the order of Append.
-// Damaged ones are skipped and counted. The record is valid only during the
-// call. An error of fn, or of the disk, ends the reading and is returned.
+// Damaged ones are skipped and counted, and so are those that the disk cannot
+// read while it can read others. The record is valid only during the call. Any
+// other error of the disk, or of fn, ends the reading and is returned.
 func (l *Log) Read(number uint64, fn func(record []byte) error) (ReadStats, error) {
 	return l.Scan(number, func(_ int64, record []byte) error { return fn(record) })
 }
@@ -60,6 +61,9 @@ func (l *Log) readFile(f fsys.File, number uint64, end int64, fn func(int64, []b
 	if err == nil {
 		stats, err = r.each(fn)
 	}
+	if err == nil {
+		err = r.gone()
+	}
 	if err != nil {
 		return stats, fmt.Errorf("read segment %d: %w", number, err)
 	}
@@ -94,6 +98,11 @@ type reader struct {
 	buf  []byte // the file from offset at
 	at   int64
 	last int64 // offset behind the last whole record
+
+	// read is how many bytes behind the first page were, and unreadable the error
+	// of the last page that was not.
+	read       int64
+	unreadable error
 }
 
 func newReader(file io.ReaderAt, size int64, key uint32) *reader {
@@ -202,11 +211,8 @@ func (r *reader) bytes(off, n int64) ([]byte, error) {
 	}
 	have := len(r.buf)
 	r.buf, r.at = r.buf[:want], off
-	if m, err := r.file.ReadAt(r.buf[have:], off+int64(have)); have+m < len(r.buf) {
+	if err := r.fill(r.buf[have:], off+int64(have)); err != nil {
 		r.buf = r.buf[:0]
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF // the file has shrunk under the reader
-		}
 		return nil, err
 	}
 	return r.buf[:n], nil

@@ -102,7 +102,7 @@ func TestTornTailIsCutAtEveryByte(t *testing.T) {
 			if whole > 0 {
 				require.Equal(t, []Sealed{{Segment: b.number, End: b.ends[whole-1]}}, l.Sealed())
 				torn = int64(size+len(tail)) - b.ends[whole-1]
-				require.Len(t, readFile(t, b.disk, "/wal/"+segmentName(b.number)), int(b.ends[whole-1]), "cut on disk")
+				require.Len(t, readFile(t, b.disk, "/wal/"+segmentName(b.number)), int(b.ends[whole-1])+trailerSize, "cut on disk")
 			}
 			require.Equal(t, torn, l.TornBytes())
 			p := add(t, l, "goes on")

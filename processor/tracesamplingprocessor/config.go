@@ -51,6 +51,10 @@ type JournalConfig struct {
 
 var _ component.Config = (*Config)(nil)
 
+// minWait is far below any wait that makes sense, and far above a number whose
+// unit was forgotten.
+const minWait = 10 * time.Millisecond
+
 // Bounds of the sizes: room for some requests, and no overflow in bytes.
 const (
 	minMemoryMiB  = 8
@@ -69,8 +73,8 @@ func (c *Config) Validate() error {
 		{"root_wait", c.RootWait},
 		{"shutdown_timeout", c.ShutdownTimeout},
 	} {
-		if wait.d <= 0 {
-			errs = append(errs, fmt.Errorf("%s: %s must be positive", wait.key, wait.d))
+		if wait.d < minWait {
+			errs = append(errs, fmt.Errorf("%s: %s must be at least %s; a number without a unit is nanoseconds", wait.key, wait.d, minWait))
 		}
 	}
 	size := func(key string, mib, least int64) {
@@ -80,6 +84,9 @@ func (c *Config) Validate() error {
 	}
 	size("memory_limit_mib", c.MemoryLimitMiB, minMemoryMiB)
 	size("max_trace_size_mib", c.MaxTraceSizeMiB, 1)
+	if c.MaxTraceSizeMiB > c.MemoryLimitMiB {
+		errs = append(errs, fmt.Errorf("max_trace_size_mib: %d must not be greater than memory_limit_mib, %d", c.MaxTraceSizeMiB, c.MemoryLimitMiB))
+	}
 	if j := c.Journal.Get(); j != nil {
 		if j.Directory == "" {
 			errs = append(errs, errors.New(`journal.directory: "" must name a directory`))

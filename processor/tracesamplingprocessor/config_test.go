@@ -64,10 +64,15 @@ func TestGivenClassesInheritNothingFromTheDefault(t *testing.T) {
 
 func TestFaultsNameTheKeyTheValueAndTheRule(t *testing.T) {
 	for name, want := range map[string][]string{
-		"waits":          {"decision_wait: 0s must be positive", "root_wait: -1s must be positive", "shutdown_timeout: 0s must be positive"},
+		"waits": {
+			"decision_wait: 30ns must be at least 10ms; a number without a unit is nanoseconds",
+			"root_wait: -1s must be at least 10ms", "shutdown_timeout: 0s must be at least 10ms",
+		},
+		"wait_short":     {"decision_wait: 9.999ms must be at least 10ms"},
 		"memory_small":   {"memory_limit_mib: 7 must be from 8 to 1048576"},
 		"memory_large":   {"memory_limit_mib: 1048577 must be from 8 to 1048576"},
 		"trace_size":     {"max_trace_size_mib: 0 must be from 1 to 1048576"},
+		"trace_memory":   {"max_trace_size_mib: 16 must not be greater than memory_limit_mib, 15"},
 		"journal":        {`journal.directory: "" must name a directory`, "journal.max_size_mib: 63 must be from 64 to 1048576"},
 		"journal_large":  {"journal.max_size_mib: 1048577 must be from 64 to 1048576"},
 		"journal_key":    {"journal", "invalid keys: dir"},
@@ -85,8 +90,10 @@ func TestFaultsNameTheKeyTheValueAndTheRule(t *testing.T) {
 		},
 		"bad_status": {`classes[0].match.status: "failed" must be "error", "ok" or "unset"`},
 		"bad_duration": {
-			"classes[0].match.min_duration: -1s must not be negative", "classes[1].match.max_duration: -1s must not be negative",
+			"classes[0].match.min_duration: -1s must be at least 1µs", "classes[1].match.max_duration: -1s must be at least 1µs",
 			"classes[2].match.min_duration: 2s must not be greater than max_duration, 1s",
+			"classes[3].match.min_duration: 1ns must be at least 1µs; a number without a unit is nanoseconds",
+			"classes[3].match.max_duration: 999ns must be at least 1µs",
 		},
 		"bad_spans": {
 			"classes[0].match.min_spans: -1 must not be negative", "classes[0].match.max_spans: -2 must not be negative",
@@ -99,6 +106,7 @@ func TestFaultsNameTheKeyTheValueAndTheRule(t *testing.T) {
 			`classes[0].match.attributes[1].values[1]: "": must not be empty`,
 			"classes[0].match.attributes[2]: must not have values beside min or max",
 			"classes[0].match.attributes[3].min: 3 must not be greater than max, 2.5",
+			"classes[0].match.attributes[5].values: [] must not be empty",
 			"classes[0].match.attributes[4].min: NaN must be a finite number", "classes[0].match.attributes[4].max: +Inf must be a finite number",
 		},
 		"bad_condition": {
@@ -111,7 +119,10 @@ func TestFaultsNameTheKeyTheValueAndTheRule(t *testing.T) {
 			"classes[0].match: no trace can match: its parts exclude each other", "classes[1].match: no trace can match",
 			"classes[2].match: no trace can match",
 		},
-		"bad_limit":       {"classes[0].max_traces_per_second: -1 must not be negative"},
+		"bad_limit": {
+			"classes[0].max_traces_per_second: -1 must be from 0, which is no bound, to 1000000",
+			"classes[1].max_traces_per_second: 1000001 must be from 0",
+		},
 		"any_span_alone":  {"classes[0].match.any_span: needs routes"},
 		"bad_glob":        {`classes[0].match.routes[1]: "": must not be empty`, `classes[0].match.services[0]: "shop\\": a backslash must be followed by * or \`},
 		"number_for_rate": {"classes[0].keep", "expected type", "int"},

@@ -354,7 +354,7 @@ func identityOf(t *testing.T, file []byte) (format, id string) {
 
 func TestSpansThatMemoryHasNoRoomForAreInTheJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := startRig(t, withJournal(t.TempDir()), func(cfg *Config) { cfg.MemoryLimitMiB = minMemoryMiB })
+		r := startRig(t, withJournal(t.TempDir()), func(cfg *Config) { cfg.MemoryLimitMiB, cfg.MaxTraceSizeMiB = minMemoryMiB, minMemoryMiB })
 		const spans, size = 1000, 20_000
 		for i := range spans / 50 {
 			require.NoError(t, r.ConsumeTraces(t.Context(), traces(i*50, 50, size)))

@@ -210,7 +210,7 @@ func TestPermanentRefusalDropsTheBatchAndCountsIt(t *testing.T) {
 }
 
 func TestWhatDownstreamRefusesPushesBackToTheSender(t *testing.T) {
-	inBubble(t, func(cfg *Config) { cfg.MemoryLimitMiB = minMemoryMiB }, func(t *testing.T, r *rig) {
+	inBubble(t, func(cfg *Config) { cfg.MemoryLimitMiB, cfg.MaxTraceSizeMiB = minMemoryMiB, minMemoryMiB }, func(t *testing.T, r *rig) {
 		t.Helper()
 		r.next.setRefuse(func(context.Context, int) error { return errors.New("full") })
 		accepted := 0
@@ -236,7 +236,7 @@ func TestWhatDownstreamRefusesPushesBackToTheSender(t *testing.T) {
 }
 
 func TestBatchBeyondTheLimitIsRefusedForGood(t *testing.T) {
-	inBubble(t, func(cfg *Config) { cfg.MemoryLimitMiB = minMemoryMiB }, func(t *testing.T, r *rig) {
+	inBubble(t, func(cfg *Config) { cfg.MemoryLimitMiB, cfg.MaxTraceSizeMiB = minMemoryMiB, minMemoryMiB }, func(t *testing.T, r *rig) {
 		t.Helper()
 		err := r.ConsumeTraces(t.Context(), traces(0, 1, minMemoryMiB<<20))
 		require.True(t, consumererror.IsPermanent(err))
@@ -385,7 +385,9 @@ func TestTelemetry(t *testing.T) {
 
 func TestEarlyDecisionsAreCounted(t *testing.T) {
 	classes := []class.Config{{Name: "rest", Keep: "0%"}}
-	inBubble(t, func(cfg *Config) { cfg.MemoryLimitMiB, cfg.Classes = minMemoryMiB, classes }, func(t *testing.T, r *rig) {
+	inBubble(t, func(cfg *Config) {
+		cfg.MemoryLimitMiB, cfg.MaxTraceSizeMiB, cfg.Classes = minMemoryMiB, minMemoryMiB, classes
+	}, func(t *testing.T, r *rig) {
 		t.Helper()
 		for i := range 100 {
 			require.NoError(t, r.ConsumeTraces(t.Context(), traces(i*100, 100, 1000)))

@@ -62,7 +62,14 @@ func (s *sender) send(encoder *engine.Encoder, b *engine.Batch) {
 		s.fail(b, err)
 		return
 	}
-	err = s.insist(func() error { return s.attempt(otlp) },
+	offered := false
+	err = s.insist(func() error {
+		if offered {
+			s.telemetry.retried()
+		}
+		offered = true
+		return s.attempt(otlp)
+	},
 		"The next component refuses spans for the time being; they are kept and sent again",
 		"The next component takes spans again")
 	switch {
@@ -97,7 +104,6 @@ func (s *sender) insist(fn func() error, trouble, relief string) error {
 		}
 		select {
 		case <-time.After(pause):
-			s.telemetry.retried()
 		case <-s.ctx.Done():
 		}
 	}

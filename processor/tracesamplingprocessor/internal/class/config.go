@@ -10,6 +10,10 @@ import (
 // MaxClasses bounds the list, as a verdict has a byte for its class.
 const MaxClasses = 128
 
+// maxTracesPerSecond is more than any instance takes in: a greater bound would be
+// none.
+const maxTracesPerSecond = 1_000_000
+
 // Config is one class as the user writes it.
 type Config struct {
 	// Name identifies the class on spans and in metrics.
@@ -137,8 +141,8 @@ func (c *Config) validateRates(fault faultFunc) {
 	} else if _, err := c.Keep.Threshold(); err != nil {
 		fault("keep", "%w", err)
 	}
-	if c.MaxTracesPerSecond < 0 {
-		fault("max_traces_per_second", "%d must not be negative", c.MaxTracesPerSecond)
+	if c.MaxTracesPerSecond < 0 || c.MaxTracesPerSecond > maxTracesPerSecond {
+		fault("max_traces_per_second", "%d must be from 0, which is no bound, to %d", c.MaxTracesPerSecond, maxTracesPerSecond)
 	}
 	if c.Retention != "" && !retentionForm.MatchString(c.Retention) {
 		fault("retention", `%q must be days from "1d" to "9999d"`, c.Retention)

@@ -17,8 +17,8 @@ func TestUnreachable(t *testing.T) {
 	}{
 		{"longer", Match{MinDuration: time.Second}, Match{MinDuration: 2 * time.Second}, true},
 		{"shorter", Match{MinDuration: 2 * time.Second}, Match{MinDuration: time.Second}, false},
-		{"narrower bounds", Match{MinDuration: 1, MaxDuration: 9, MaxSpans: 9}, Match{MinDuration: 2, MaxDuration: 8, MaxSpans: 9}, true},
-		{"no upper bound", Match{MaxDuration: 9}, Match{MinDuration: 1}, false},
+		{"narrower bounds", Match{MinDuration: time.Second, MaxDuration: 9 * time.Second, MaxSpans: 9}, Match{MinDuration: 2 * time.Second, MaxDuration: 8 * time.Second, MaxSpans: 9}, true},
+		{"no upper bound", Match{MaxDuration: 9 * time.Second}, Match{MinDuration: time.Second}, false},
 		{"every trace has a span", Match{MinSpans: 1}, Match{Services: []string{"a"}}, true},
 		{"same status and more", Match{Status: "ok"}, Match{Status: "ok", MinSpans: 2}, true},
 		{"other status", Match{Status: "ok"}, Match{Status: "error"}, false},

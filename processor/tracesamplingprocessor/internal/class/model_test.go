@@ -44,7 +44,7 @@ func drawPart(t *rapid.T, m *Match, part string, depth int) {
 		m.Status = pick(t, "status", "error", "ok", "unset")
 	case "duration":
 		least, most := drawBounds(t)
-		m.MinDuration, m.MaxDuration = time.Duration(least), time.Duration(most)
+		m.MinDuration, m.MaxDuration = time.Duration(least)*time.Microsecond, time.Duration(most)*time.Microsecond
 	case "spans":
 		m.MinSpans, m.MaxSpans = drawBounds(t)
 	case "routes":
@@ -131,8 +131,8 @@ func drawSpan(t *rapid.T) testSpan {
 		span.SetParentSpanID([8]byte{1})
 	}
 	start := rapid.IntRange(1, 4).Draw(t, "start")
-	span.SetStartTimestamp(pcommon.Timestamp(start))
-	span.SetEndTimestamp(pcommon.Timestamp(start + rapid.IntRange(0, 4).Draw(t, "lasts")))
+	span.SetStartTimestamp(pcommon.Timestamp(start * 1000))
+	span.SetEndTimestamp(pcommon.Timestamp((start + rapid.IntRange(0, 4).Draw(t, "lasts")) * 1000))
 	span.Status().SetCode(ptrace.StatusCode(rapid.IntRange(0, 2).Draw(t, "status")))
 	span.SetKind(ptrace.SpanKind(rapid.IntRange(0, 6).Draw(t, "kind")))
 	s.routes = rapid.SliceOfN(rapid.SampledFrom([]string{"/a", "/a/b", "/x/b", "b"}), 0, 2).Draw(t, "routes")

@@ -74,10 +74,11 @@ func (t *Table) Classify(f *Facts) int {
 
 // Overrule returns the first class before the given one that the facts of late
 // spans alone prove. Classes that say something about spans that are not there,
-// such as status ok, max_spans and not, prove nothing that way.
+// such as status ok, max_spans and not, prove nothing that way; classes that
+// bound their rate are passed over, as what they take on late is beyond it.
 func (t *Table) Overrule(f *Facts, before int) (int, bool) {
 	for i := range t.classes[:before] {
-		if c := &t.classes[i]; c.monotone && c.match.match(f) {
+		if c := &t.classes[i]; c.monotone && c.MaxTracesPerSecond == 0 && c.match.match(f) {
 			return i, true
 		}
 	}

@@ -58,17 +58,17 @@ func TestClassifyByDurationIsExactToTheNanosecond(t *testing.T) {
 }
 
 func TestUpperBoundsAreInclusive(t *testing.T) {
-	tab := table(t, class(Match{MaxDuration: 10, MinSpans: 2, MaxSpans: 3}))
+	tab := table(t, class(Match{MaxDuration: 10 * time.Microsecond, MinSpans: 2, MaxSpans: 3}))
 	for _, tc := range []struct {
 		name  string
 		facts Facts
 		want  bool
 	}{
-		{"at the bounds", Facts{Start: 5, End: 15, Spans: 3}, true},
-		{"longer by one", Facts{Start: 5, End: 16, Spans: 3}, false},
-		{"more spans", Facts{Start: 5, End: 15, Spans: 4}, false},
-		{"fewer spans", Facts{Start: 5, End: 15, Spans: 1}, false},
-		{"most spans", Facts{Start: 5, End: 15, Spans: 1<<32 - 1}, false},
+		{"at the bounds", Facts{Start: 5, End: 10_005, Spans: 3}, true},
+		{"longer by one", Facts{Start: 5, End: 10_006, Spans: 3}, false},
+		{"more spans", Facts{Start: 5, End: 10_005, Spans: 4}, false},
+		{"fewer spans", Facts{Start: 5, End: 10_005, Spans: 1}, false},
+		{"most spans", Facts{Start: 5, End: 10_005, Spans: 1<<32 - 1}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			require.Equal(t, tc.want, tab.Classify(&tc.facts) == 0)
@@ -138,7 +138,7 @@ func TestOverruleNeedsProofFromTheLateSpansAlone(t *testing.T) {
 		Config{Name: "quiet", Keep: "0%", Match: &Match{Status: "unset"}},
 		Config{Name: "errors", Keep: "100%", Match: &Match{Status: "error"}},
 		Config{Name: "shop", Keep: "50%", Match: &Match{Services: []string{"shop"}}},
-		Config{Name: "short", Keep: "50%", Match: &Match{Any: []Match{{MaxDuration: 1}, {Services: []string{"shop"}}}}},
+		Config{Name: "short", Keep: "50%", Match: &Match{Any: []Match{{MaxDuration: time.Second}, {Services: []string{"shop"}}}}},
 		Config{Name: "other", Keep: "50%", Match: &Match{Not: &Match{Services: []string{"db"}}}},
 		Config{Name: "large", Keep: "50%", Match: &Match{Any: []Match{{MinSpans: 5}, {Services: []string{"db"}}}}},
 	)
@@ -152,6 +152,21 @@ func TestOverruleNeedsProofFromTheLateSpansAlone(t *testing.T) {
 	got, ok = tab.Overrule(&Facts{Spans: 5}, 6)
 	require.True(t, ok)
 	require.Equal(t, 5, got, "an any of branches that more spans cannot unmake")
+}
+
+func TestOverrulePassesOverClassesThatBoundTheirRate(t *testing.T) {
+	tab := table(t,
+		Config{Name: "debug", Keep: "100%", MaxTracesPerSecond: 1, Match: &Match{Services: []string{"shop"}}},
+		Config{Name: "errors", Keep: "100%", Match: &Match{Status: "error"}},
+	)
+	late := Facts{Status: StatusError}
+	tab.Services([]byte("shop"), &late.Met)
+	require.Equal(t, 0, tab.Classify(&late))
+	got, ok := tab.Overrule(&late, 2)
+	require.True(t, ok)
+	require.Equal(t, 1, got)
+	_, ok = tab.Overrule(&late, 1)
+	require.False(t, ok)
 }
 
 func TestFactsMergeInAnyOrder(t *testing.T) {

@@ -3,7 +3,12 @@ package class
 import (
 	"fmt"
 	"math"
+	"time"
 )
+
+// minDuration is below what a duration of a trace can mean, and far above a
+// number whose unit was forgotten.
+const minDuration = time.Microsecond
 
 // maxNesting is how deep any and not may stand in each other.
 const maxNesting = 4
@@ -56,12 +61,13 @@ func (m *Match) empty() bool {
 }
 
 func (m *Match) validateBounds(key string, fault faultFunc) {
-	if m.MinDuration < 0 {
-		fault(key+".min_duration", "%s must not be negative", m.MinDuration)
+	duration := func(name string, d time.Duration) {
+		if d != 0 && d < minDuration {
+			fault(key+"."+name, "%s must be at least %s; a number without a unit is nanoseconds", d, minDuration)
+		}
 	}
-	if m.MaxDuration < 0 {
-		fault(key+".max_duration", "%s must not be negative", m.MaxDuration)
-	}
+	duration("min_duration", m.MinDuration)
+	duration("max_duration", m.MaxDuration)
 	if m.MaxDuration > 0 && m.MinDuration > m.MaxDuration {
 		fault(key+".min_duration", "%s must not be greater than max_duration, %s", m.MinDuration, m.MaxDuration)
 	}
@@ -79,6 +85,9 @@ func (m *Match) validateBounds(key string, fault faultFunc) {
 func (a *Attribute) validate(key string, fault faultFunc) {
 	if a.Key == "" {
 		fault(key+".key", "must not be empty")
+	}
+	if a.Values != nil && len(a.Values) == 0 {
+		fault(key+".values", "[] must not be empty: without values any value would do")
 	}
 	validateGlobs(key+".values", a.Values, fault)
 	if len(a.Values) > 0 && (a.Min != nil || a.Max != nil) {

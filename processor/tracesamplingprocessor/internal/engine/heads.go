@@ -9,12 +9,14 @@ import (
 )
 
 // resourceHead is the encoded resource of a ResourceSpans, with everything of it
-// but the scopes. Its bytes and met are immutable.
+// but the scopes. All but refs is immutable.
 type resourceHead struct {
 	bytes string
 	seed  uint64 // of the seeds of its scopes
-	met   class.Bits
-	refs  int // scopes, guarded by heads.mu
+	// Conditions that any span of the resource meets by it, and that a root span
+	// does, where those are more.
+	met, rootMet class.Bits
+	refs         int // scopes, guarded by heads.mu
 }
 
 // scopeHead is the encoded scope of a ScopeSpans, with everything of it but the
@@ -72,10 +74,8 @@ func (h *heads) acquire(in *intake) int64 {
 func (h *heads) resource(bytes []byte, cost *int64) *resourceHead {
 	r := h.resources[string(bytes)]
 	if r == nil {
-		r = &resourceHead{bytes: string(bytes), seed: xxh3.HashSeed(bytes, h.seed)}
-		if resourceMeets(h.table, bytes, false, &r.met) != nil {
-			r.met = class.Bits{} // Ingest is promised well-formed data; of other data nothing holds
-		}
+		r = newResourceHead(h.table, bytes)
+		r.seed = xxh3.HashSeed(bytes, h.seed)
 		h.resources[r.bytes] = r
 		*cost += headCost + int64(len(r.bytes))
 	}
@@ -92,6 +92,18 @@ func (h *heads) scope(r *resourceHead, bytes []byte, cost *int64) *scopeHead {
 	}
 	s.refs++
 	return s
+}
+
+func newResourceHead(t *class.Table, encoded []byte) *resourceHead {
+	r := &resourceHead{bytes: string(encoded)}
+	err := resourceMeets(t, encoded, false, &r.met)
+	if err == nil && t.WantsRootAttributes() {
+		err = resourceMeets(t, encoded, true, &r.rootMet)
+	}
+	if err != nil {
+		r.met, r.rootMet = class.Bits{}, class.Bits{} // Ingest is promised well-formed data; of other data nothing holds
+	}
+	return r
 }
 
 // refer adds a reference for each chunk to a head that is already referred to.

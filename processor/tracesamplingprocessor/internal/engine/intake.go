@@ -36,6 +36,7 @@ type intake struct {
 	acquired []*scopeHead // by index into scopes
 	chunks   []chunk
 	sources  []int32 // by index into chunks: its first span
+	order    []int32 // of spans, by scope
 	scratch  []byte  // frames that are for the journal only
 	// chunksCost is what the chunks cost in memory.
 	chunksCost int64
@@ -54,6 +55,8 @@ type intakeSpan struct {
 	print   uint64
 	next    int32 // into spans, -1 at the end
 	scope   int32 // into scopes
+	group   int32 // into groups
+	root    bool
 	stated  bool
 	vital   bool // the last that a trace without room gives up: a root, an error
 }
@@ -108,6 +111,7 @@ func (in *intake) reset() {
 		acquired: in.acquired[:0],
 		chunks:   in.chunks[:0],
 		sources:  in.sources[:0],
+		order:    in.order[:0],
 		scratch:  in.scratch[:0],
 		arrival:  journal.Arrival{Heads: in.arrival.Heads[:0], Chunks: in.arrival.Chunks[:0]},
 	}
@@ -143,7 +147,8 @@ func (in *intake) Span(encoded []byte) error {
 		in.invalid++
 		return nil
 	}
-	g := in.group(s.TraceID)
+	at := in.group(s.TraceID)
+	g := &in.groups[at]
 	if s.End == 0 {
 		in.inProgress++
 		g.alive = true
@@ -155,18 +160,19 @@ func (in *intake) Span(encoded []byte) error {
 			return err
 		}
 	}
-	in.chain(g, encoded)
+	in.chain(at, encoded)
 	return in.judge(g, encoded)
 }
 
-func (in *intake) group(id traceID) *group {
+// group returns the index of the trace's group.
+func (in *intake) group(id traceID) int32 {
 	i, ok := in.index[id]
 	if !ok {
 		i = int32(len(in.groups))
 		in.index[id] = i
 		in.groups = append(in.groups, group{id: id, first: -1, last: -1})
 	}
-	return &in.groups[i]
+	return i
 }
 
 func (in *intake) mend(encoded []byte) ([]byte, error) {
@@ -184,23 +190,25 @@ func (in *intake) mend(encoded []byte) ([]byte, error) {
 	return mended[from:], nil
 }
 
-func (in *intake) chain(g *group, encoded []byte) {
+func (in *intake) chain(group int32, encoded []byte) {
 	if !in.scopeUsed {
 		in.scopes = append(in.scopes, intakeScope{in.resource, in.scope})
 		in.scopeUsed = true
 		in.scopeSeed = xxh3.HashSeed(in.head(in.scope), in.resourceSeed)
 	}
-	in.link(g, encoded, int32(len(in.scopes)-1))
+	in.link(group, encoded, int32(len(in.scopes)-1))
 }
 
 // link adds a span that in.span was parsed from to its group.
-func (in *intake) link(g *group, encoded []byte, scope int32) {
-	at := int32(len(in.spans))
+func (in *intake) link(group int32, encoded []byte, scope int32) {
+	g, at := &in.groups[group], int32(len(in.spans))
 	in.spans = append(in.spans, intakeSpan{
 		encoded: encoded,
 		print:   fingerprint(encoded, in.scopeSeed),
 		next:    -1,
 		scope:   scope,
+		group:   group,
+		root:    in.span.Root,
 		stated:  len(in.span.TraceState) > 0,
 		vital:   in.span.Root || in.span.StatusCode == statusError,
 	})
@@ -217,9 +225,9 @@ func (in *intake) link(g *group, encoded []byte, scope int32) {
 const statusError = 2
 
 // readChunk reads a chunk of the journal, which was read in this way before, and
-// adds it to its group. After an error it has added nothing.
-func (in *intake) readChunk(g *group, c chunk, from *journal.Chunk) error {
-	in.resource = in.scopes[from.Head].resource // judge looks at it
+// adds it to a group. After an error it has added nothing.
+func (in *intake) readChunk(group int32, c chunk, from *journal.Chunk) error {
+	g := &in.groups[group]
 	in.scopeSeed = c.scope.seed
 	before, first := *g, len(in.spans)
 	err := otlpwire.EachSpan(from.Frames, func(encoded []byte) error {
@@ -229,12 +237,9 @@ func (in *intake) readChunk(g *group, c chunk, from *journal.Chunk) error {
 		if len(in.span.TraceState) > 0 {
 			c.size |= statedBit
 		}
-		in.link(g, encoded, int32(from.Head))
+		in.link(group, encoded, int32(from.Head))
 		return in.judge(g, encoded)
 	})
-	if err == nil && in.table.WantsPdata() {
-		err = conditions(in.table, c.scope.resource.bytes, c.scope.bytes, from.Frames, &g.facts)
-	}
 	if err != nil {
 		*g, in.spans = before, in.spans[:first]
 		if g.last >= 0 {

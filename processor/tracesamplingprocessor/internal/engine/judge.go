@@ -2,6 +2,8 @@ package engine
 
 import (
 	"bytes"
+	"errors"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -30,8 +32,9 @@ func (in *intake) judge(g *group, encoded []byte) error {
 	return nil
 }
 
-// attributes notes the conditions on routes and attributes that the span meets.
-// It reads the attributes once for both, and not at all where nobody asks.
+// attributes notes the conditions on routes and attributes that the span meets by
+// itself; those that it meets by its resource are noted with the head. It reads
+// the attributes once for both, and not at all where nobody asks.
 func (in *intake) attributes(encoded []byte, met *class.Bits) error {
 	t, root := in.table, in.span.Root
 	routes, attributes := t.WantsRoutes(root), t.WantsAttributes(root)
@@ -57,10 +60,6 @@ func (in *intake) attributes(encoded []byte, met *class.Bits) error {
 	}
 	if routes {
 		in.judgeRoutes(met)
-	}
-	if root && t.WantsRootAttributes() {
-		// What any span of the resource meets is noted once, with the head.
-		return resourceMeets(t, in.heads[in.resource.from:in.resource.to], true, met)
 	}
 	return nil
 }
@@ -92,36 +91,75 @@ func resourceMeets(t *class.Table, head []byte, root bool, met *class.Bits) erro
 	})
 }
 
-// conditions notes the OTTL conditions that each group meets.
+// conditions notes what the groups meet by more than a span's own bytes. It
+// comes after the heads were acquired.
 func (in *intake) conditions() error {
+	in.rootResources()
+	return in.expressions()
+}
+
+// rootResources notes the conditions that root spans meet by their resources.
+func (in *intake) rootResources() {
+	if !in.table.WantsRootAttributes() {
+		return
+	}
+	for i := range in.spans {
+		if s := &in.spans[i]; s.root {
+			in.groups[s.group].facts.Met.Merge(&in.acquired[s.scope].resource.rootMet)
+		}
+	}
+}
+
+// expressions notes the OTTL conditions that spans meet. They need decoded data.
+// All spans of a resource are decoded together, so that the cost of a request
+// grows with its size alone, however many traces and scopes share its resource.
+func (in *intake) expressions() error {
 	if !in.table.WantsPdata() {
 		return nil
 	}
-	for i := range in.groups {
-		g := &in.groups[i]
-		for k := g.from; k < g.to; k++ {
-			c := &in.chunks[k]
-			if err := conditions(in.table, c.scope.resource.bytes, c.scope.bytes, c.frames, &g.facts); err != nil {
-				return err
-			}
-		}
+	in.order = in.order[:0]
+	for i := range in.spans {
+		in.order = append(in.order, int32(i))
 	}
-	return nil
+	slices.SortStableFunc(in.order, func(a, b int32) int { return int(in.spans[a].scope - in.spans[b].scope) })
+	resource := func(at int32) section { return in.scopes[in.spans[at].scope].resource }
+	var errs error
+	for rest := in.order; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && resource(rest[n]) == resource(rest[0]) {
+			n++
+		}
+		errs = errors.Join(errs, in.evaluate(rest[:n]))
+		rest = rest[n:]
+	}
+	return errs
 }
 
-// conditions notes the OTTL conditions that spans, framed as in a ScopeSpans,
-// meet. They need decoded data, so it is called only where the table wants
-// that.
-func conditions(t *class.Table, resourceHead, scopeHead string, frames []byte, f *class.Facts) error {
-	otlp := otlpwire.AppendResourceSpans(nil, resourceHead, otlpwire.AppendScopeSpans(nil, scopeHead, frames))
-	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(otlp)
+// evaluate does so for spans of one resource, ordered by scope.
+func (in *intake) evaluate(order []int32) error {
+	var frames, scopes []byte
+	for i, at := range order {
+		s := &in.spans[at]
+		frames = otlpwire.AppendSpan(frames, s.encoded, nil)
+		if i == len(order)-1 || in.spans[order[i+1]].scope != s.scope {
+			scopes = otlpwire.AppendScopeSpans(scopes, in.acquired[s.scope].bytes, frames)
+			frames = frames[:0]
+		}
+	}
+	head := in.acquired[in.spans[order[0]].scope].resource.bytes
+	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(otlpwire.AppendResourceSpans(nil, head, scopes))
 	if err != nil {
 		return err
+	}
+	if td.SpanCount() != len(order) {
+		return otlpwire.ErrMalformed
 	}
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				t.Conditions(rs, ss, span, span.ParentSpanID().IsEmpty(), &f.Met)
+				s := &in.spans[order[0]]
+				order = order[1:]
+				in.table.Conditions(rs, ss, span, s.root, &in.groups[s.group].facts.Met)
 			}
 		}
 	}

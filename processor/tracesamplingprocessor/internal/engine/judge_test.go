@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"bytes"
+	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -41,18 +44,21 @@ func piecesOf(tb testing.TB, td ptrace.Traces) (*pieces, []byte) {
 // judged returns the facts of the only trace in td.
 func judged(tb testing.TB, table *class.Table, td ptrace.Traces) class.Facts {
 	tb.Helper()
-	p, otlp := piecesOf(tb, td)
-	in := New(Options{Table: table}).intake()
-	require.NoError(tb, in.read(otlp))
+	_, otlp := piecesOf(tb, td)
+	in := cutUp(tb, table, otlp)
+	require.NoError(tb, in.conditions())
 	require.Len(tb, in.groups, 1)
-	facts := in.groups[0].facts
-	for _, s := range p.spans {
-		require.NoError(tb, resourceMeets(table, []byte(s.resource), false, &facts.Met))
-		if table.WantsPdata() {
-			require.NoError(tb, conditions(table, s.resource, s.scope, otlpwire.AppendSpan(nil, s.encoded, nil), &facts))
-		}
-	}
-	return facts
+	return in.groups[0].facts
+}
+
+// cutUp is what Ingest does to a batch before it asks for conditions.
+func cutUp(tb testing.TB, table *class.Table, otlp []byte) *intake {
+	tb.Helper()
+	e := New(Options{Table: table})
+	in := e.intake()
+	require.NoError(tb, in.read(otlp))
+	e.cut(in, true)
+	return in
 }
 
 func tableOf(tb testing.TB, matches ...class.Match) *class.Table {
@@ -140,7 +146,71 @@ func TestWhatSpansAndResourcesMeet(t *testing.T) {
 
 func TestConditionsRefuseMalformedSpans(t *testing.T) {
 	table := tableOf(t, class.Match{Condition: "IsRootSpan()"})
-	require.Error(t, conditions(table, "", "", []byte{0x12, 1, 0x80}, &class.Facts{}))
+	_, otlp := piecesOf(t, twoServices())
+	at := bytes.Index(otlp, []byte("\x04gold"))
+	otlp[at] = 0x7f // the engine itself does not look
+	in := cutUp(t, table, otlp)
+	require.Error(t, in.conditions())
+}
+
+// fatRequest is a trace with one root span for each of traces, all of one
+// resource with many attributes, in one scope or in one each.
+func fatRequest(tb testing.TB, traces, attributes int, scopes bool) []byte {
+	tb.Helper()
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	rs.Resource().Attributes().PutStr("zone", "a")
+	for i := range attributes {
+		rs.Resource().Attributes().PutStr(fmt.Sprint("attribute", i), "")
+	}
+	var ss ptrace.ScopeSpans
+	for i := range traces {
+		if i == 0 || scopes {
+			ss = rs.ScopeSpans().AppendEmpty()
+			ss.Scope().SetName(fmt.Sprint(i))
+		}
+		s := ss.Spans().AppendEmpty()
+		s.SetTraceID([16]byte{1, byte(i >> 8), byte(i)})
+		s.SetSpanID([8]byte{1})
+		s.SetEndTimestamp(1)
+		s.Attributes().PutInt("n", int64(i))
+	}
+	otlp, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	require.NoError(tb, err)
+	return otlp
+}
+
+func TestResourceOfRootsIsReadWithItsHeadOnly(t *testing.T) {
+	table := tableOf(t, class.Match{Attributes: []class.Attribute{{Key: "zone"}}, RootOnly: true})
+	in := cutUp(t, table, fatRequest(t, 3, 1, false))
+	require.NotEqual(t, class.Bits{}, in.acquired[0].resource.rootMet)
+	for i := range in.groups {
+		require.Equal(t, class.Bits{}, in.groups[i].facts.Met)
+	}
+	require.NoError(t, in.conditions())
+	for i := range in.groups {
+		require.Equal(t, 0, table.Classify(&in.groups[i].facts))
+	}
+}
+
+// What a condition costs grows with the size of a request, not with the product
+// of its traces and its resource.
+func TestResourceIsDecodedOnceForAllConditions(t *testing.T) {
+	for name, scopes := range map[string]bool{"one scope": false, "many scopes": true} {
+		t.Run(name, func(t *testing.T) {
+			table := tableOf(t, class.Match{Condition: `span.attributes["n"] == 7 and resource.attributes["zone"] == "a" and instrumentation_scope.name != "x"`})
+			otlp := fatRequest(t, 300, 5000, scopes)
+			in := cutUp(t, table, otlp)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			require.NoError(t, in.conditions())
+			runtime.ReadMemStats(&after)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(50*len(otlp)))
+			for i := range in.groups {
+				require.Equal(t, i == 7, table.Classify(&in.groups[i].facts) == 0, "trace %d", i)
+			}
+		})
+	}
 }
 
 // benchmarkJudge judges spans of 13 attributes, one in ten of them a root.

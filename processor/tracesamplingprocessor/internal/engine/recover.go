@@ -57,7 +57,7 @@ type keptChunk struct {
 }
 
 // Verdict implements journal.Recoverer.
-func (r *recovery) Verdict(v *journal.Ruling, _ bool) {
+func (r *recovery) Verdict(v *journal.Ruling) {
 	e := r.engine
 	sh := e.shard(v.Trace)
 	decided, known := sh.decided.find(v.Trace)
@@ -98,15 +98,17 @@ func (r *recovery) Arrival(a *journal.Arrival) {
 	in.reset()
 	r.now = max(r.now, a.Time.Sub(e.origin))
 	for i := range a.Heads {
-		if i == 0 || !bytes.Equal(a.Heads[i].Resource, a.Heads[i-1].Resource) {
-			in.resource = in.keep(a.Heads[i].Resource)
+		h := &a.Heads[i]
+		if i == 0 || !bytes.Equal(h.Resource, a.Heads[i-1].Resource) {
+			in.resource = in.keep(h.Resource) // else it is kept once, as in the record
 		}
-		in.scopes = append(in.scopes, intakeScope{in.resource, in.keep(a.Heads[i].Scope)})
+		in.scopes = append(in.scopes, intakeScope{in.resource, in.keep(h.Scope)})
 	}
 	e.budget.charge(e.heads.acquire(in))
 	for i := range a.Chunks {
 		r.chunk(&a.Chunks[i])
 	}
+	_ = in.conditions() // what cannot be decoded, which the engine did not write, meets none
 	e.heads.refer(in.chunks)
 	e.heads.releaseScopes(in.acquired)
 	e.budget.charge(chunkCost * int64(len(in.chunks)))
@@ -144,13 +146,13 @@ func (r *recovery) chunk(from *journal.Chunk) {
 	r.UndecidedSpans += int(c.spans)
 }
 
-// nextGroup returns the last group where it is of this trace and the last chunk
-// in it, else a new one.
-func (in *intake) nextGroup(id traceID) *group {
+// nextGroup returns the index of the last group where it is of this trace and the
+// last chunk in it, else of a new one.
+func (in *intake) nextGroup(id traceID) int32 {
 	if last := len(in.groups) - 1; last < 0 || in.groups[last].id != id || in.groups[last].to != len(in.chunks) {
 		in.groups = append(in.groups, group{id: id, first: -1, last: -1, from: len(in.chunks), to: len(in.chunks)})
 	}
-	return &in.groups[len(in.groups)-1]
+	return int32(len(in.groups) - 1)
 }
 
 // Batch implements journal.Recoverer.
@@ -193,7 +195,9 @@ func (r *recovery) requeue() {
 		}
 		parcels[i].add(c, k.skip)
 	}
-	e.budget.charge(parcelCost * int64(len(parcels)))
+	for i := range parcels {
+		e.budget.charge(parcels[i].cost())
+	}
 	e.outbox.push(parcels, e.batchSpans, e.batchBytes)
 }
 

@@ -62,12 +62,13 @@ func (e *Engine) relieveJournal(now time.Duration) {
 	for i := range e.shards {
 		sh := &e.shards[i]
 		sh.mu.Lock()
-		for t, next := sh.byAge.front(), (*trace)(nil); t != nil; t = next {
-			next = t.age.next
+		for t := sh.byAge.front(); t != nil; {
+			next := t.age.next
 			if len(t.chunks) > 0 && t.chunks[0].ref.Segment <= segment {
 				r.decide(sh, t)
 				r.early++
 			}
+			t = next
 		}
 		sh.mu.Unlock()
 		r.flush()

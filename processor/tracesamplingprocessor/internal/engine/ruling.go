@@ -171,7 +171,7 @@ func (r *ruling) overruled(g *group, v verdict) (verdict, bool) {
 		return v, false
 	}
 	c, ok := e.table.Overrule(&g.facts, before)
-	if !ok || e.windows[c] != nil { // which could not keep its bound
+	if !ok {
 		return v, false
 	}
 	threshold := e.classes[c].Threshold.Unsigned()

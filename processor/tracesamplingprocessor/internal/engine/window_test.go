@@ -301,6 +301,21 @@ func TestClassWithABoundDoesNotOverrule(t *testing.T) {
 	h.requireBalanced()
 }
 
+func TestClassWithABoundHidesNoneThatOverrules(t *testing.T) {
+	debug := bounded("100%", 100)
+	debug.Name, debug.Match = "debug", &class.Match{Attributes: []class.Attribute{{Key: "tier"}}}
+	h := newT(t, debug, errorsFirst(0), class.Config{Name: "none", Keep: "0%"})
+	h.mustIngest(root(1, 1))
+	h.pass(rootWait)
+	late := failed(child(1, 2))
+	late.tier = "gold"
+	h.mustIngest(late)
+	h.inWindow()
+	require.Equal(t, "errors", h.out[2].class)
+	require.Equal(t, map[engine.Late]int{engine.LateKept: 1, engine.LateOverruled: 1}, h.lates)
+	h.requireBalanced()
+}
+
 // One without a bound overrules what a window has decided.
 func TestLimitedTraceIsOverruled(t *testing.T) {
 	h := newT(t, errorsFirst(0), bounded("100%", 1))
@@ -321,7 +336,7 @@ func TestLimitedTraceIsOverruled(t *testing.T) {
 // Candidates take memory until their window closes. What they leave no room for
 // is refused until then, and not lost.
 func TestCandidatesThatFillTheMemoryRefuseMore(t *testing.T) {
-	h := small(t, bounded("100%", 1<<20))
+	h := small(t, bounded("100%", 1_000_000))
 	n := uint64(0)
 	var err error
 	for err == nil {

@@ -10,10 +10,17 @@ import (
 
 // Admit makes a request durable and sets the Refs of its chunks. After an error
 // nothing of it was taken. ErrFull and ErrFailed may be retried, ErrTooLarge not.
+// Without a ballast all are refused, so that they do not take the room that
+// rulings need.
 // After ErrClosed it may be given by the next Recover all the same.
 func (j *Journal) Admit(a *Arrival) error {
 	if len(a.Chunks) == 0 {
 		return nil
+	}
+	j.gate.RLock()
+	defer j.gate.RUnlock()
+	if !j.ballast.there.Load() {
+		return j.lacking()
 	}
 	e := j.arrivals.Get().(*arrivalEncoder)
 	e.encode(a)

@@ -126,8 +126,8 @@ func BenchmarkFetch(b *testing.B) {
 
 type counter struct{ chunks, spans int64 }
 
-func (*counter) Verdict(*Ruling, bool) {}
-func (*counter) Batch(Batch)           {}
+func (*counter) Verdict(*Ruling) {}
+func (*counter) Batch(Batch)     {}
 func (c *counter) Arrival(a *Arrival) {
 	for i := range a.Chunks {
 		c.chunks++

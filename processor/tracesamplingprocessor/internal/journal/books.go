@@ -57,7 +57,8 @@ const (
 // refused for the bound, so room for them is kept from the start.
 func owed(chunks, spans int64) int64 { return chunks*chunkOwed + spans*spanOwed }
 
-// used is what counts against MaxBytes. mu is held.
+// used is what counts against MaxBytes, with the ballast also where it is not
+// there. mu is held.
 func (j *Journal) used() int64 {
-	return j.spans.Bytes() + j.rulings.Bytes() + slack + j.books.reserved + owed(j.books.chunks, j.books.spans)
+	return j.spans.Bytes() + j.rulings.Bytes() + j.ballast.size + slack + j.books.reserved + owed(j.books.chunks, j.books.spans)
 }

@@ -31,7 +31,7 @@ var (
 type Options struct {
 	// Directory is created where it is missing. It has one owner at a time.
 	Directory string
-	// MaxBytes bounds the files of both logs together.
+	// MaxBytes bounds the files of both logs and the ballast together.
 	MaxBytes int64
 	// VerdictBytes is how much of the newest rulings to keep beyond what the held
 	// chunks need, for remembering decisions. At most a quarter of MaxBytes is.
@@ -55,7 +55,13 @@ type Journal struct {
 	// spansFailed and rulingsFailed are set where a log refuses records until it
 	// is sealed.
 	spansFailed, rulingsFailed atomic.Bool
-	unwritten                  atomic.Int64
+	// starved is set where the disk has no room for rulings.
+	starved   atomic.Bool
+	unwritten atomic.Int64
+
+	ballast *ballast
+	// gate is held shared while Admit writes. Taken before mu.
+	gate sync.RWMutex
 
 	arrivals sync.Pool // of *arrivalEncoder
 	buffers  sync.Pool // of *[]byte
@@ -83,39 +89,62 @@ func Open(o Options) (*Journal, error) {
 		lost:         map[string][]Ref{},
 		highest:      map[uint64]uint32{},
 		books:        books{held: map[uint32]holding{}},
+		ballast:      newBallast(o),
 	}
 	if j.segmentBytes == 0 {
 		j.segmentBytes = min(max(o.MaxBytes/16, 1<<20), 64<<20)
 	}
 	j.arrivals.New = func() any { return new(arrivalEncoder) }
 	j.buffers.New = func() any { return new([]byte) }
-	// Without a bound of their own: that of both together is kept by Admit.
 	var err error
-	j.spans, err = wal.Open(wal.Options{Dir: filepath.Join(o.Directory, "spans"), FS: o.FS})
+	j.spans, err = j.openLog("spans")
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	j.rulings, err = wal.Open(wal.Options{Dir: filepath.Join(o.Directory, "rulings"), FS: o.FS})
+	j.rulings, err = j.openLog("rulings")
 	if err == nil {
 		err = j.id.parse(j.spans.ID())
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open journal: %w", err), j.Close())
 	}
+	j.ballast.find()
+	j.restore(false)
 	return j, nil
+}
+
+// openLog opens one of the logs, with the room of the ballast where there is no
+// other. It has no bound of its own: that of both together is kept by Admit.
+func (j *Journal) openLog(name string) (*wal.Log, error) {
+	o := wal.Options{Dir: filepath.Join(j.ballast.dir, name), FS: j.ballast.fs}
+	log, err := wal.Open(o)
+	if fsys.IsFull(err) {
+		if err := j.ballast.drop(); err != nil {
+			return nil, err
+		}
+		log, err = wal.Open(o)
+	}
+	return log, err
 }
 
 // Seed is random, and stays with the directory.
 func (j *Journal) Seed() uint64 { return binary.LittleEndian.Uint64(j.id[:]) }
 
-// Bytes is the size of both logs.
-func (j *Journal) Bytes() int64 { return j.spans.Bytes() + j.rulings.Bytes() }
+// Bytes is the size of both logs and the ballast.
+func (j *Journal) Bytes() int64 {
+	bytes := j.spans.Bytes() + j.rulings.Bytes()
+	if j.ballast.there.Load() {
+		bytes += j.ballast.size
+	}
+	return bytes
+}
 
-// Near reports that more than 7/8 of MaxBytes is taken or spoken for.
+// Near reports that more than 7/8 of MaxBytes is taken or spoken for, or that
+// the disk is full.
 func (j *Journal) Near() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.used() > j.maxBytes/8*7
+	return j.used() > j.maxBytes/8*7 || !j.ballast.there.Load()
 }
 
 // OldestHeld is the oldest segment of the log of spans that still holds chunks

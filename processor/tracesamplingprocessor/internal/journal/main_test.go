@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -27,7 +29,7 @@ type found struct {
 	stats    Stats
 }
 
-func (f *found) Verdict(r *Ruling, _ bool) { f.verdicts = append(f.verdicts, cloneRuling(r)) }
+func (f *found) Verdict(r *Ruling) { f.verdicts = append(f.verdicts, cloneRuling(r)) }
 
 func (f *found) Arrival(a *Arrival) {
 	c := Arrival{Time: a.Time}
@@ -74,6 +76,16 @@ func open(tb testing.TB, fs fsys.FS, change ...func(*Options)) (*Journal, *found
 	f.stats, err = j.Recover(f)
 	require.NoError(tb, err)
 	return j, f
+}
+
+func readAll(tb testing.TB, fs fsys.FS, name string) []byte {
+	tb.Helper()
+	f, err := fs.OpenFile(name, os.O_RDONLY, 0)
+	require.NoError(tb, err)
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	require.NoError(tb, err)
+	return data
 }
 
 func traceID(n byte) [16]byte { return [16]byte{15: n} }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"sync/atomic"
 
+	"github.com/spanlake/spanlake/internal/fsys"
 	"github.com/spanlake/spanlake/internal/wal"
 )
 
@@ -15,34 +16,53 @@ func (j *Journal) Maintain() {
 	j.mu.Lock()
 	ready, spansEnd, rulingsEnd := j.ready, j.spansEnd, j.rulingsEnd
 	// Where nothing is held, only the active segment is left to give back.
-	idle := j.books.chunks == 0 && j.used() > j.maxBytes/8*7
+	idle := j.books.chunks == 0
+	near := j.used() > j.maxBytes/8*7
 	j.mu.Unlock()
 	if !ready {
 		return
 	}
-	seal(j.spans, &j.spansFailed, idle || j.full(j.spans, spansEnd))
-	seal(j.rulings, &j.rulingsFailed, j.full(j.rulings, rulingsEnd))
+	if j.starved.Swap(false) {
+		j.giveUp()
+	}
+	// Without a ballast nothing comes in and all that is held goes. Where the room
+	// of that is not enough for a new one, decisions to remember go too.
+	lacking := !j.ballast.there.Load()
+	cramped := lacking && !j.ballast.due
+	_ = seal(j.spans, &j.spansFailed, lacking || idle && near || j.full(j.spans, spansEnd))
+	err := seal(j.rulings, &j.rulingsFailed, cramped && idle || j.full(j.rulings, rulingsEnd))
+	if fsys.IsFull(err) {
+		j.starved.Store(true)
+	}
 	free := j.unheld()
 	j.syncRulings()
 	for _, number := range free {
 		if j.spans.Remove(number) != nil {
 			break
 		}
+		j.ballast.due = true
 	}
-	j.removeRulings()
+	remember := j.verdictBytes
+	if cramped {
+		remember = 0
+	}
+	j.removeRulings(remember)
+	j.restore(idle)
 }
 
 func (j *Journal) full(log *wal.Log, end wal.Position) bool {
 	return end.End >= j.segmentBytes && end.Segment == log.Active()
 }
 
-func seal(log *wal.Log, failed *atomic.Bool, full bool) {
+func seal(log *wal.Log, failed *atomic.Bool, full bool) error {
 	if !failed.Swap(false) && !full {
-		return
+		return nil
 	}
-	if _, _, err := log.Seal(); err != nil {
+	_, _, err := log.Seal()
+	if err != nil {
 		failed.Store(true)
 	}
+	return err
 }
 
 // unheld lists the segments of spans that may go, oldest first: those with no
@@ -91,8 +111,8 @@ func (j *Journal) syncRulings() {
 }
 
 // removeRulings removes, oldest first, the segments of rulings that name only
-// segments of spans which are gone, as long as enough younger ones are left.
-func (j *Journal) removeRulings() {
+// segments of spans which are gone, as long as the younger ones are so many bytes.
+func (j *Journal) removeRulings(remember int64) {
 	first := j.firstSpans()
 	sealed := j.rulings.Sealed()
 	younger := j.activeRulings()
@@ -101,7 +121,7 @@ func (j *Journal) removeRulings() {
 	}
 	for _, s := range sealed {
 		younger -= s.End
-		if younger < j.verdictBytes || j.named(s.Segment) >= first || j.rulings.Remove(s.Segment) != nil {
+		if younger < remember || j.named(s.Segment) >= first || j.rulings.Remove(s.Segment) != nil {
 			return
 		}
 		j.mu.Lock()

@@ -106,7 +106,7 @@ func (v *recovery) resolve() error {
 	err := v.rulings(func(at place) {
 		d := &v.record
 		for i := range d.rulings {
-			v.to.Verdict(&d.rulings[i], d.kind == kindRelease)
+			v.to.Verdict(&d.rulings[i])
 		}
 		highest := highestOf(d.rulings)
 		switch {
@@ -212,7 +212,7 @@ func (v *recovery) keep(r *Ruling, batch int32) *Ruling {
 		}
 		if kept == nil {
 			c := *r
-			c.Pieces, c.Fingerprints = nil, slices.Clone(r.Fingerprints)
+			c.Pieces, c.Fingerprints = nil, nil // Verdict gave them
 			kept = &c
 		}
 		p.Skip = slices.Clone(p.Skip)

@@ -3,8 +3,6 @@ package journal
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -56,11 +54,7 @@ func newWreck(tb testing.TB) *wreck {
 				continue
 			}
 			name := filepath.Join("/journal", log, e.Name())
-			f, err := w.disk.OpenFile(name, os.O_RDONLY, 0)
-			require.NoError(tb, err)
-			data, err := io.ReadAll(f)
-			require.NoError(tb, err)
-			if len(data) > 100 {
+			if data := readAll(tb, w.disk, name); len(data) > 100 {
 				w.files[name] = data
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/spanlake/spanlake/internal/fsys"
 	"github.com/spanlake/spanlake/internal/wal"
 )
 
@@ -23,12 +24,9 @@ func (j *Journal) Rule(rulings []Ruling) {
 		}
 		group := rest[:n]
 		rest = rest[n:]
-		_, err := j.record(highestOf(group), func(b []byte) []byte {
+		j.note(highestOf(group), n, func(b []byte) []byte {
 			return appendRulings(b, kindVerdict, j.id, group)
 		})
-		if err != nil {
-			j.unwritten.Add(int64(n))
-		}
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -70,10 +68,7 @@ func (j *Journal) Discard(refs []Ref) {
 		return
 	}
 	highest := slices.MaxFunc(refs, func(a, b Ref) int { return int(int64(a.Segment) - int64(b.Segment)) })
-	_, err := j.record(highest.Segment, func(b []byte) []byte { return appendDiscard(b, j.id, refs) })
-	if err != nil {
-		j.unwritten.Add(int64(len(refs)))
-	}
+	j.note(highest.Segment, len(refs), func(b []byte) []byte { return appendDiscard(b, j.id, refs) })
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, r := range refs {
@@ -82,8 +77,8 @@ func (j *Journal) Discard(refs []Ref) {
 }
 
 // Release makes it durable that a batch of kept rulings is about to be handed
-// on, and returns the ID to do it under. ErrFailed
-// may be retried; the batch then gets another ID.
+// on, and returns the ID to do it under. ErrFailed may be retried; the batch
+// then gets another ID.
 func (j *Journal) Release(rulings []Ruling) (string, error) {
 	pos, err := j.record(highestOf(rulings), func(b []byte) []byte {
 		return appendRulings(b, kindRelease, j.id, rulings)
@@ -92,6 +87,9 @@ func (j *Journal) Release(rulings []Ruling) (string, error) {
 		err = j.rulings.Sync(context.Background(), pos)
 	}
 	if err != nil {
+		if fsys.IsFull(err) {
+			j.starved.Store(true)
+		}
 		return "", failure(err, &j.rulingsFailed)
 	}
 	return batchID(j.rulings.ID(), place{segment: pos.Segment, end: pos.End}), nil
@@ -116,6 +114,18 @@ func (j *Journal) Done(id string, rulings []Ruling) {
 		j.books.hold(r.Segment, -1, 0)
 	}
 	delete(j.lost, id)
+}
+
+// note records what is done again after a crash where it is not written: n things,
+// which then are counted. Without a ballast it leaves what room there is to Release
+// and Done, which give more back.
+func (j *Journal) note(highest uint32, n int, encode func([]byte) []byte) {
+	if j.ballast.there.Load() {
+		if _, err := j.record(highest, encode); err == nil {
+			return
+		}
+	}
+	j.unwritten.Add(int64(n))
 }
 
 // record appends to the log of rulings a record that names segments of spans up

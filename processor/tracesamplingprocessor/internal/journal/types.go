@@ -52,7 +52,7 @@ type Ruling struct {
 	Kept, Trimmed bool
 	Pieces        []Piece
 	// Fingerprints are those of the kept spans, by which identical ones are
-	// recognised.
+	// recognised. Of what Recover finds only Verdict has them.
 	Fingerprints []uint64
 }
 
@@ -66,9 +66,9 @@ type Batch struct {
 // then every batch.
 type Recoverer interface {
 	// Verdict takes each ruling on record, oldest first. What of it was released is
-	// given again, released set, which says nothing about rulings in between. It is
-	// valid during the call.
-	Verdict(r *Ruling, released bool)
+	// given again, after rulings that may have overruled it. It is valid during the
+	// call.
+	Verdict(*Ruling)
 	// Arrival takes the chunks still held of one request, in the order of the
 	// log. All heads of the request are given. Bytes and slices are valid during
 	// the call.

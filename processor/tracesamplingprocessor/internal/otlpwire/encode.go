@@ -2,7 +2,6 @@ package otlpwire
 
 import (
 	"math/bits"
-	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -77,7 +76,7 @@ func (e *Encoder) ensure(b []byte) []byte {
 		return b
 	}
 	size := e.measureWhole()
-	return slices.Grow(b, size+size/8-len(b))
+	return append(make([]byte, 0, size+size/8), b...)
 }
 
 func (e *Encoder) measureWhole() int {

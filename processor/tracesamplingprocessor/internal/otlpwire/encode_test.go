@@ -89,7 +89,8 @@ func TestEncodeAtEveryWidthOfALength(t *testing.T) {
 			td := ptrace.NewTraces()
 			s := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
 			text := strings.Repeat("x", n)
-			s.Attributes().PutEmptySlice("k").AppendEmpty().SetStr(text)
+			s.Attributes().PutStr("k", text)
+			s.Attributes().PutEmptySlice("l").AppendEmpty().SetStr(text)
 			s.Status().SetMessage(text)
 			s.Events().AppendEmpty().SetName(text)
 			s.Links().AppendEmpty().TraceState().FromRaw(text)
@@ -157,7 +158,8 @@ func TestEncodeReusesItsBuffer(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(10, func() { e.Encode(long) }))
 }
 
-// However large the spans, their bytes are copied once more at most.
+// However large the spans, their bytes are copied once more at most, and however
+// small, the buffer is in proportion.
 func TestEncodeGrowsItsBufferOnceAtMost(t *testing.T) {
 	for _, tc := range []struct {
 		name                string
@@ -166,6 +168,7 @@ func TestEncodeGrowsItsBufferOnceAtMost(t *testing.T) {
 		{"usual", 1000, 400, 1},
 		{"many", 10_000, 400, 1},
 		{"large", 1000, 10_000, 2},
+		{"small", 20_000, 0, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			td := ptrace.NewTraces()
@@ -179,7 +182,9 @@ func TestEncodeGrowsItsBufferOnceAtMost(t *testing.T) {
 			})
 			require.LessOrEqual(t, int(allocs), tc.allocs)
 			var e otlpwire.Encoder
-			require.True(t, string(marshaled(td)) == string(e.Encode(td))) //nolint:testifylint // megabytes
+			otlp := e.Encode(td)
+			require.True(t, string(marshaled(td)) == string(otlp)) //nolint:testifylint // megabytes
+			require.LessOrEqual(t, e.Footprint(), max(1<<20, 2*len(otlp)))
 		})
 	}
 }
