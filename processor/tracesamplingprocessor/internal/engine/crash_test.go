@@ -266,6 +266,20 @@ func TestCrashModel(t *testing.T) {
 					m.ingest(m.sent[rapid.IntRange(0, len(m.sent)-1).Draw(t, "which")])
 				}
 			},
+			"resend with more": func(t *rapid.T) { // so that a chunk has old spans and new ones
+				if len(m.sent) == 0 {
+					return
+				}
+				var request []testSpan
+				for _, s := range m.sent[rapid.IntRange(0, len(m.sent)-1).Draw(t, "which")] {
+					m.next++
+					more := s
+					more.id = m.next
+					request = append(request, s, more)
+				}
+				m.sent = append(m.sent, request[:min(len(request), 16)])
+				m.ingest(request)
+			},
 			"pass": func(t *rapid.T) {
 				m.life.pass(time.Duration(rapid.Int64Range(0, int64(10*time.Second)).Draw(t, "by")))
 			},
