@@ -79,7 +79,7 @@ func (in *intake) need(hot bool) int64 {
 	}
 	for i := range in.groups {
 		if in.groups[i].first >= 0 {
-			n += traceCost
+			n += traceCost + skipsCost
 		}
 	}
 	return n

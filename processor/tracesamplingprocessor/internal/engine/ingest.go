@@ -166,6 +166,7 @@ func (r *ruling) take(t *trace, in *intake, g *group) int64 {
 		if skip != nil && c.ref != (journal.Ref{}) {
 			if t.skips == nil {
 				t.skips = skips{}
+				skipped += skipsCost
 			}
 			t.skips[c.ref] = skip
 			skipped += skipCost + 8*int64(len(skip))

@@ -54,15 +54,22 @@ type skips map[journal.Ref]bitmap
 
 // cost is what the map and the bitmaps take.
 func (s skips) cost() int64 {
-	n := int64(0)
+	if len(s) == 0 {
+		return 0
+	}
+	n := int64(skipsCost)
 	for _, skip := range s {
 		n += skipCost + 8*int64(len(skip))
 	}
 	return n
 }
 
-// skipCost counts an entry at the map's lowest load.
-const skipCost = 80
+// skipsCost is what the first entry takes beside skipCost, which counts an entry
+// at the map's lowest load.
+const (
+	skipsCost = 264
+	skipCost  = 80
+)
 
 type bitmap []uint64
 
