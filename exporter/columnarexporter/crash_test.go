@@ -50,12 +50,12 @@ func TestEndAtEveryStep(t *testing.T) {
 	for name, restart := range restarts {
 		for _, named := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, named %t", name, named), func(t *testing.T) {
-				step := int64(5)
+				step := int64(11)
 				switch {
 				case testing.Short():
 					step = 17
 				case name == "power cut" && named:
-					step = 1
+					step = 3
 				}
 				for at := int64(1); endAt(t, at, restart, named); at += step {
 				}
