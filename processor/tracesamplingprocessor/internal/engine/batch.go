@@ -91,7 +91,7 @@ func (b *Batch) fetch() error {
 				continue
 			}
 			from := len(buf)
-			read, err := b.engine.journal.Fetch(p.trace, c.ref, int(c.bytes()), buf)
+			read, err := b.engine.journal.Fetch(p.trace, c.ref, int(c.bytes()), buf, c.scope.check)
 			switch {
 			case errors.Is(err, journal.ErrDamaged):
 				b.lose(c)

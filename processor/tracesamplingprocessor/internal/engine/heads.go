@@ -6,6 +6,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
+	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/otlpwire"
 )
 
 // resourceHead is the encoded resource of a ResourceSpans, with everything of it
@@ -104,6 +105,20 @@ func newResourceHead(t *class.Table, encoded []byte) *resourceHead {
 		r.met, r.rootMet = class.Bits{}, class.Bits{} // Ingest is promised well-formed data; of other data nothing holds
 	}
 	return r
+}
+
+// check computes what intake.check did of the spans. Bytes that are no frames
+// have none that fits but by chance.
+func (s *scopeHead) check(frames []byte) uint32 {
+	sum := uint32(0)
+	err := otlpwire.EachSpan(frames, func(span []byte) error {
+		sum += uint32(fingerprint(span, s.seed))
+		return nil
+	})
+	if err != nil {
+		return ^sum
+	}
+	return sum
 }
 
 // refer adds a reference for each chunk to a head that is already referred to.

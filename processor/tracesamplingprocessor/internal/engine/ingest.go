@@ -78,6 +78,7 @@ func (e *Engine) write(now time.Duration, in *intake, hot bool) error {
 			c := &in.chunks[k]
 			a.Chunks = append(a.Chunks, journal.Chunk{
 				Trace: g.id, Head: int(in.spans[in.sources[k]].scope), Spans: c.spans, Frames: c.frames,
+				Check: in.check(in.sources[k], c.spans),
 			})
 		}
 	}
@@ -91,6 +92,15 @@ func (e *Engine) write(now time.Duration, in *intake, hot bool) error {
 		}
 	}
 	return nil
+}
+
+// check is what the journal checks a chunk by: the sum of its fingerprints.
+func (in *intake) check(first int32, spans uint32) uint32 {
+	sum := uint32(0)
+	for at := first; spans > 0; spans, at = spans-1, in.spans[at].next {
+		sum += uint32(in.spans[at].print)
+	}
+	return sum
 }
 
 // undo gives back what cut has acquired.

@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"encoding/binary"
-	"hash/crc32"
 	"slices"
 	"time"
 )
@@ -22,8 +21,6 @@ const (
 	// frameBytes is what the log adds to a record.
 	frameBytes = 16
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // arrivalEncoder lays a request, which has one chunk at least, out as the parts
 // of a record. The frames are not copied; all else is in meta.
@@ -94,22 +91,16 @@ func appendHead(dst []byte, heads []Head, i int) []byte {
 }
 
 func appendChunkHeader(dst []byte, c *Chunk) []byte {
-	start := len(dst)
 	dst = append(dst, c.Trace[:]...)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(c.Head))
 	dst = binary.LittleEndian.AppendUint32(dst, c.Spans)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(c.Frames)))
-	return binary.LittleEndian.AppendUint32(dst, chunkChecksum(dst[start:], c.Frames))
-}
-
-func chunkChecksum(header, frames []byte) uint32 {
-	sum := crc32.Checksum(header[:chunkHeader-4], castagnoli)
-	return crc32.Update(sum, castagnoli, frames)
+	return binary.LittleEndian.AppendUint32(dst, c.Check)
 }
 
 // decodeArrival reads a record that begins at a place in the log into a, whose
 // slices it uses again. It returns false for what is no such record. It leaves
-// the checksums of the chunks alone: the log has checked the record's.
+// the checks of the chunks alone: the log has checked the record's.
 func decodeArrival(record []byte, at Ref, a *Arrival) bool {
 	c := cursor{b: record}
 	kind, version := c.byte(), c.byte()
@@ -139,7 +130,7 @@ func decodeArrival(record []byte, at Ref, a *Arrival) bool {
 			Ref: Ref{Segment: at.Segment, Offset: uint32(offset)},
 		}
 		size := c.uint32()
-		_ = c.uint32() // the checksum, for Fetch
+		chunk.Check = c.uint32()
 		chunk.Frames = c.bytes(uint64(size))
 		if c.bad || chunk.Head >= len(a.Heads) || offset>>32 != 0 {
 			return false
@@ -149,13 +140,14 @@ func decodeArrival(record []byte, at Ref, a *Arrival) bool {
 	return !c.bad && len(c.b) == 0 && chunks > 0
 }
 
-// decodeChunk returns the frames of the chunk that b is, header and all.
-func decodeChunk(b []byte, trace [16]byte) ([]byte, bool) {
+// decodeChunk returns the frames of the chunk that b is, header and all, and their
+// check.
+func decodeChunk(b []byte, trace [16]byte) ([]byte, uint32, bool) {
 	if len(b) < chunkHeader {
-		return nil, false
+		return nil, 0, false
 	}
 	c := cursor{b: b}
-	owner, _, _, size, sum := c.trace(), c.uint32(), c.uint32(), c.uint32(), c.uint32()
+	owner, _, _, size, check := c.trace(), c.uint32(), c.uint32(), c.uint32(), c.uint32()
 	frames := b[chunkHeader:]
-	return frames, owner == trace && int64(size) == int64(len(frames)) && sum == chunkChecksum(b, frames)
+	return frames, check, owner == trace && int64(size) == int64(len(frames))
 }

@@ -23,7 +23,7 @@ func benchArrival(chunks int) *Arrival {
 		Heads: []Head{{bytes.Repeat([]byte("r"), 500), []byte("scope")}, {bytes.Repeat([]byte("r"), 500), []byte("other")}},
 	}
 	for i := range chunks {
-		c := Chunk{Head: i % 2, Spans: 2, Frames: make([]byte, 1200)}
+		c := Chunk{Head: i % 2, Spans: 2, Frames: make([]byte, 1200), Check: checkOf(make([]byte, 1200))}
 		binary.LittleEndian.PutUint64(c.Trace[8:], rand.Uint64())
 		a.Chunks = append(a.Chunks, c)
 	}
@@ -118,7 +118,7 @@ func BenchmarkFetch(b *testing.B) {
 		c := &a.Chunks[i%len(a.Chunks)]
 		i++
 		var err error
-		if dst, err = j.Fetch(c.Trace, c.Ref, len(c.Frames), dst[:0]); err != nil {
+		if dst, err = j.Fetch(c.Trace, c.Ref, len(c.Frames), dst[:0], checkOf); err != nil {
 			b.Fatal(err)
 		}
 	}

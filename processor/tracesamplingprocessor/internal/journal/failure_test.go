@@ -85,7 +85,7 @@ func TestAFullDiskRefusesUntilThereIsRoom(t *testing.T) {
 		j.Maintain()
 	}
 	require.EqualValues(t, 2, j.books.chunks)
-	_, err := j.Fetch(first[0].Trace, first[0].Ref, 3000, nil)
+	_, err := j.Fetch(first[0].Trace, first[0].Ref, 3000, nil, checkOf)
 	require.NoError(t, err)
 	j.Discard([]Ref{first[0].Ref})
 	disk.SetFree(10_000)

@@ -13,10 +13,11 @@ import (
 // FetchOverhead is the room that Fetch needs behind the frames.
 const FetchOverhead = chunkHeader
 
-// Fetch appends the frames of a chunk, which are size bytes, to dst. ErrDamaged
+// Fetch appends the frames of a chunk, which are size bytes, to dst; check computes
+// the Check that they were admitted with. ErrDamaged
 // says that they are lost; any other error is one of the disk, and dst is then
 // returned as it was. It must still be held.
-func (j *Journal) Fetch(trace [16]byte, ref Ref, size int, dst []byte) ([]byte, error) {
+func (j *Journal) Fetch(trace [16]byte, ref Ref, size int, dst []byte, check func(frames []byte) uint32) ([]byte, error) {
 	from := len(dst)
 	grown := slices.Grow(dst, chunkHeader+size)
 	b := grown[from : from+chunkHeader+size]
@@ -30,8 +31,8 @@ func (j *Journal) Fetch(trace [16]byte, ref Ref, size int, dst []byte) ([]byte, 
 	default:
 		return dst, fmt.Errorf("fetch from journal: %w", err)
 	}
-	frames, ok := decodeChunk(b, trace)
-	if !ok {
+	frames, sum, ok := decodeChunk(b, trace)
+	if !ok || check(frames) != sum {
 		return dst, fmt.Errorf("%w: segment %d has no such chunk at %d", ErrDamaged, ref.Segment, ref.Offset)
 	}
 	copy(b, frames)

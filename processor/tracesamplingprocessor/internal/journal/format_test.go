@@ -21,11 +21,11 @@ func TestLayout(t *testing.T) {
 	a := &Arrival{
 		Time:   time.Unix(0, 0x0102030405060708),
 		Heads:  []Head{{[]byte("R"), []byte("S")}, {[]byte("R"), nil}},
-		Chunks: []Chunk{{Trace: traceID(0xAA), Head: 1, Spans: 2, Frames: []byte("ff")}},
+		Chunks: []Chunk{{Trace: traceID(0xAA), Head: 1, Spans: 2, Frames: []byte("ff"), Check: 0x11223344}},
 	}
 	require.Equal(t, "4101"+"0807060504030201"+
 		"02"+"0252"+"0153"+"00"+"00"+
-		"01"+"000000000000000000000000000000aa"+"01000000"+"02000000"+"02000000"+"ab27a344"+"6666",
+		"01"+"000000000000000000000000000000aa"+"01000000"+"02000000"+"02000000"+"44332211"+"6666",
 		hex.EncodeToString(encodeArrival(a)))
 
 	id := identity{1, 2, 3, 4, 5, 6, 7, 8}
@@ -101,8 +101,9 @@ func FuzzDecodeArrival(f *testing.F) {
 		}
 		require.Len(t, b.Chunks, len(a.Chunks))
 		for i, c := range b.Chunks {
-			frames, ok := decodeChunk(again[c.Ref.Offset-offset:][:chunkHeader+len(c.Frames)], a.Chunks[i].Trace)
+			frames, check, ok := decodeChunk(again[c.Ref.Offset-offset:][:chunkHeader+len(c.Frames)], a.Chunks[i].Trace)
 			require.True(t, ok)
+			require.Equal(t, a.Chunks[i].Check, check)
 			require.True(t, bytes.Equal(a.Chunks[i].Frames, frames))
 		}
 	})
@@ -149,7 +150,7 @@ func FuzzDecodeChunk(f *testing.F) {
 	c := Chunk{Trace: traceID(1), Spans: 1, Frames: []byte("frames")}
 	f.Add(append(appendChunkHeader(nil, &c), c.Frames...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		frames, ok := decodeChunk(b, traceID(1))
+		frames, _, ok := decodeChunk(b, traceID(1))
 		if ok {
 			require.Len(t, frames, len(b)-chunkHeader)
 			require.Equal(t, traceID(1), [16]byte(b))

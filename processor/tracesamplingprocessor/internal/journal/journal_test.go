@@ -93,30 +93,34 @@ func TestFetch(t *testing.T) {
 	j, _ := open(t, disk)
 	a := admit(t, j, "one", "", strings.Repeat("three ", 1000))
 	for _, c := range a.Chunks {
-		got, err := j.Fetch(c.Trace, c.Ref, len(c.Frames), []byte("before "))
+		got, err := j.Fetch(c.Trace, c.Ref, len(c.Frames), []byte("before "), checkOf)
 		require.NoError(t, err)
 		require.Equal(t, "before "+string(c.Frames), string(got))
 	}
 	c := a.Chunks[0]
 	for name, fetch := range map[string]func() ([]byte, error){
-		"another trace": func() ([]byte, error) { return j.Fetch(traceID(9), c.Ref, len(c.Frames), nil) },
-		"another size":  func() ([]byte, error) { return j.Fetch(c.Trace, c.Ref, len(c.Frames)+1, nil) },
+		"another trace": func() ([]byte, error) { return j.Fetch(traceID(9), c.Ref, len(c.Frames), nil, checkOf) },
+		"another size":  func() ([]byte, error) { return j.Fetch(c.Trace, c.Ref, len(c.Frames)+1, nil, checkOf) },
 		"another place": func() ([]byte, error) {
-			return j.Fetch(c.Trace, Ref{c.Ref.Segment, c.Ref.Offset + 1}, len(c.Frames), nil)
+			return j.Fetch(c.Trace, Ref{c.Ref.Segment, c.Ref.Offset + 1}, len(c.Frames), nil, checkOf)
 		},
-		"behind the end": func() ([]byte, error) { return j.Fetch(c.Trace, Ref{c.Ref.Segment, 1 << 30}, len(c.Frames), nil) },
-		"no segment":     func() ([]byte, error) { return j.Fetch(c.Trace, Ref{99, c.Ref.Offset}, len(c.Frames), nil) },
-		"none":           func() ([]byte, error) { return j.Fetch(c.Trace, Ref{}, len(c.Frames), nil) },
+		"behind the end": func() ([]byte, error) {
+			return j.Fetch(c.Trace, Ref{c.Ref.Segment, 1 << 30}, len(c.Frames), nil, checkOf)
+		},
+		"no segment": func() ([]byte, error) { return j.Fetch(c.Trace, Ref{99, c.Ref.Offset}, len(c.Frames), nil, checkOf) },
+		"none":       func() ([]byte, error) { return j.Fetch(c.Trace, Ref{}, len(c.Frames), nil, checkOf) },
 	} {
 		_, err := fetch()
 		require.ErrorIs(t, err, ErrDamaged, name)
 	}
+	_, err := j.Fetch(c.Trace, c.Ref, len(c.Frames), nil, func([]byte) uint32 { return c.Check + 1 })
+	require.ErrorIs(t, err, ErrDamaged, "the check does not fit")
 	disk.Fail(fsystest.OpRead, 1, errDisk)
-	_, err := j.Fetch(c.Trace, c.Ref, len(c.Frames), nil)
+	_, err = j.Fetch(c.Trace, c.Ref, len(c.Frames), nil, checkOf)
 	require.ErrorIs(t, err, errDisk)
 	require.NotErrorIs(t, err, ErrDamaged, "it may work the next time")
 	require.NoError(t, j.Close())
-	_, err = j.Fetch(c.Trace, c.Ref, len(c.Frames), nil)
+	_, err = j.Fetch(c.Trace, c.Ref, len(c.Frames), nil, checkOf)
 	require.ErrorIs(t, err, ErrClosed)
 	require.ErrorIs(t, j.Admit(arrival("late")), ErrClosed)
 	_, err = j.Release(nil)
@@ -274,7 +278,7 @@ func TestManyAtOnce(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				got, err := j.Fetch(a.Chunks[0].Trace, a.Chunks[0].Ref, len(text), nil)
+				got, err := j.Fetch(a.Chunks[0].Trace, a.Chunks[0].Ref, len(text), nil, checkOf)
 				if err != nil || string(got) != text {
 					t.Error(err, string(got))
 				}

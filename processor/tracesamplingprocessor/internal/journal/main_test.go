@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"slices"
@@ -90,6 +91,9 @@ func readAll(tb testing.TB, fs fsys.FS, name string) []byte {
 
 func traceID(n byte) [16]byte { return [16]byte{15: n} }
 
+// checkOf stands for the engine's check.
+func checkOf(frames []byte) uint32 { return crc32.ChecksumIEEE(frames) }
+
 // arrival makes a request of one chunk for each text.
 func arrival(texts ...string) *Arrival {
 	a := &Arrival{
@@ -97,7 +101,7 @@ func arrival(texts ...string) *Arrival {
 		Heads: []Head{{[]byte("resource"), []byte("scope")}, {[]byte("resource"), nil}, {[]byte("other"), []byte("scope")}},
 	}
 	for i, text := range texts {
-		a.Chunks = append(a.Chunks, Chunk{Trace: traceID(byte(i)), Head: i % len(a.Heads), Spans: uint32(i + 1), Frames: []byte(text)})
+		a.Chunks = append(a.Chunks, Chunk{Trace: traceID(byte(i)), Head: i % len(a.Heads), Spans: uint32(i + 1), Frames: []byte(text), Check: checkOf([]byte(text))})
 	}
 	return a
 }

@@ -78,6 +78,9 @@ func (m *model) admit(t *rapid.T) {
 			Frames: fmt.Appendf(nil, "%d %s", m.next, strings.Repeat("x", rapid.SampledFrom([]int{0, 30, 400}).Draw(t, "size"))),
 		})
 	}
+	for i := range a.Chunks {
+		a.Chunks[i].Check = checkOf(a.Chunks[i].Frames)
+	}
 	err := m.journal.Admit(a)
 	if err != nil {
 		require.True(t, m.faults, "%v", err)
@@ -183,7 +186,7 @@ func (m *model) maintain(*rapid.T) {
 
 func (m *model) fetch(t *rapid.T) {
 	for _, c := range m.pick(t, func(*modelChunk) bool { return true }) {
-		got, err := m.journal.Fetch(c.Trace, c.Ref, len(c.Frames), nil)
+		got, err := m.journal.Fetch(c.Trace, c.Ref, len(c.Frames), nil, checkOf)
 		if err != nil {
 			require.True(t, m.faults, "%v", err)
 			require.NotErrorIs(t, err, ErrDamaged)

@@ -15,6 +15,9 @@ type Chunk struct {
 	Head   int // index into Arrival.Heads
 	Spans  uint32
 	Frames []byte
+	// Check is the caller's check of the frames, which Fetch needs: it is cheaper for
+	// who has hashed the spans anyway than one over the bytes.
+	Check uint32
 	// Ref is set by Admit and by Recover.
 	Ref Ref
 	// Ruling is set by Recover alone: nil where the chunk is undecided, else the
