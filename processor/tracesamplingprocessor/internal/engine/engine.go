@@ -80,6 +80,7 @@ type Engine struct {
 
 	budget budget
 	held   gauges
+	staked atomic.Int64 // cost of the traces in windows, when they entered
 	heads  *heads
 	outbox *outbox
 	shards [shardCount]shard

@@ -60,6 +60,24 @@ func TestEarlyDecisionsTakeTheOldestFirst(t *testing.T) {
 	}
 }
 
+// What an early decision puts into the window of its class is freed within a
+// second: others need not be hurried for it.
+func TestAWideBoundHurriesNoMoreTracesThanNone(t *testing.T) {
+	hurried := map[int]int{}
+	for _, bound := range []int{0, 1_000_000} {
+		h := small(t, class.Config{Name: "all", Keep: "100%", MaxTracesPerSecond: bound})
+		for i := uint64(1); i <= 1500; i++ {
+			if h.ingest(child(i, i)) == nil && i%10 == 0 {
+				h.pass(time.Millisecond)
+				h.drain()
+			}
+		}
+		hurried[bound] = h.hurried
+	}
+	require.Positive(t, hurried[0])
+	require.LessOrEqual(t, hurried[1_000_000], hurried[0]+100)
+}
+
 func TestBatchIsRefusedWholeWhenNothingIsTaken(t *testing.T) {
 	h := small(t, keepAll())
 	accepted := 0

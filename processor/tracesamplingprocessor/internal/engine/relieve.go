@@ -7,13 +7,14 @@ import (
 
 // relieve makes room for need bytes. What is in the journal too is given up
 // first. Then the oldest traces are decided early, until there is room or it is
-// on its way out. Where most of the memory waits to be taken from the outbox,
-// deciding early would free little and spoil decisions, so that is not done.
+// on its way out, as what stands in windows is. Where most of the memory waits to
+// be taken from the outbox, deciding early would free little and spoil decisions,
+// so that is not done.
 func (e *Engine) relieve(now time.Duration, need int64) {
 	if e.journal != nil {
 		e.cool(e.budget.held.Load() + need - e.budget.limit/8*coolShare)
 	}
-	excess := e.budget.held.Load() + need - e.budget.limit/8*7
+	excess := e.budget.held.Load() - e.staked.Load() + need - e.budget.limit/8*7
 	if excess <= 0 {
 		return
 	}

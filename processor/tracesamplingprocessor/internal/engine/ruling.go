@@ -61,6 +61,8 @@ func (r *ruling) decide(sh *shard, t *trace) {
 		return
 	}
 	sh.enter(t, c)
+	t.staked = t.cost
+	e.staked.Add(t.staked)
 	if out := w.enter(candidate{t, random, fingerprint(t.id[:], e.seed)}, r.now); out != nil {
 		r.evicted = append(r.evicted, out)
 	}
@@ -69,6 +71,7 @@ func (r *ruling) decide(sh *shard, t *trace) {
 // settle ends the candidacy of a trace. One that has proved an earlier class
 // meanwhile is decided by that.
 func (r *ruling) settle(sh *shard, t *trace, v verdict, o Outcome) {
+	r.engine.staked.Add(-t.staked)
 	if c := uint16(r.engine.table.Classify(&t.facts)); c < t.class {
 		sh.leave(t)
 		r.decide(sh, t)

@@ -133,6 +133,7 @@ type trace struct {
 	// decides when it closes. It is then in none of the lists.
 	candidate bool
 	class     uint16 // of the window
+	staked    int64  // cost when it entered
 	age, root links
 }
 
