@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -303,6 +304,40 @@ func TestSyncOfAWaitingCallerEndsWithItsContext(t *testing.T) {
 }
 
 // While one sync runs, any number of writers come in; one more sync serves all.
+func TestWhereSeveralWaitASyncWaitsForMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := fsystest.NewCrash()
+		l := open(t, disk, "/wal")
+		syncs := 0 // one goroutine syncs at a time
+		disk.Hook(func(op fsystest.Op, _ string) error {
+			if op == fsystest.OpSync {
+				syncs++
+			}
+			return nil
+		})
+		began := time.Now()
+		add(t, l, "alone")
+		require.Equal(t, 1, syncs)
+		require.Zero(t, time.Since(began), "a record that is alone waits for nobody")
+
+		_, err := l.Append([]byte("one"))
+		require.NoError(t, err)
+		p, err := l.Append([]byte("two"))
+		require.NoError(t, err)
+		var late sync.WaitGroup
+		late.Go(func() {
+			time.Sleep(gatherTime / 2)
+			add(t, l, "three")
+		})
+		require.NoError(t, l.Sync(t.Context(), p))
+		require.Equal(t, gatherTime, time.Since(began))
+		late.Wait()
+		require.Equal(t, 2, syncs)
+		seal(t, l)
+		require.Equal(t, []string{"alone", "one", "two", "three"}, readAll(t, l))
+	})
+}
+
 func TestWritersShareASync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := fsystest.NewCrash()

@@ -17,6 +17,7 @@ type segment struct {
 
 	buf     []byte        // appended and not handed to the file
 	swap    []byte        // empty; takes the place of buf while that is written
+	waiting int           // records in buf
 	end     int64         // offset behind what was appended
 	durable int64         // offset behind what was synced
 	busy    bool          // one goroutine writes and syncs
