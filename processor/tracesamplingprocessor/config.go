@@ -23,8 +23,9 @@ type Config struct {
 	// stops.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 	// MemoryLimitMiB bounds the spans held: of undecided traces, and of kept ones
-	// until the next component has taken them. Above it spans are held in the
-	// journal only; without a journal the oldest traces are decided early.
+	// until the next component has taken them. With a journal, spans have half of it
+	// and are in the journal only beyond that. What finds no room otherwise makes the
+	// oldest traces be decided early.
 	MemoryLimitMiB int64 `mapstructure:"memory_limit_mib"`
 	// MaxTraceSizeMiB bounds the spans held of one trace. Beyond three quarters of
 	// it the trace gets only roots and errors, beyond it nothing.

@@ -14,7 +14,6 @@ type Batch struct {
 	id         string // in the journal, once released
 	parcels    []parcel
 	cost, size int64
-	fetched    bool
 	failures   int // of reading it
 }
 
@@ -57,11 +56,8 @@ func (b *Batch) Prepare() error {
 	if e.journal == nil {
 		return nil
 	}
-	if !b.fetched {
-		if err := b.fetch(); err != nil {
-			return err
-		}
-		b.fetched = true
+	if err := b.fetch(); err != nil {
+		return err
 	}
 	if b.id != "" {
 		return nil
@@ -76,6 +72,7 @@ func (b *Batch) Prepare() error {
 	return err
 }
 
+// fetch reads the chunks that are still cold, which are none the second time.
 func (b *Batch) fetch() error {
 	size := int64(0)
 	for _, p := range b.parcels {

@@ -10,7 +10,8 @@ import (
 // ExportTraceServiceRequest whose deeper parts are known to be well-formed; the
 // engine reads no further than it must. It copies what it keeps, so that the caller
 // may reuse otlp. With a journal the spans are on disk when it returns nil. On an
-// error nothing was taken and nothing counted; ErrFull and ErrJournal may pass.
+// error nothing was taken and nothing counted. ErrFull, and the journal's ErrFull and
+// ErrFailed, may pass.
 func (e *Engine) Ingest(now time.Duration, otlp []byte) error {
 	in := e.intake()
 	defer e.recycle(in)
