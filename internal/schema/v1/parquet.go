@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
+	parquetzstd "github.com/parquet-go/parquet-go/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding"
 )
 
@@ -20,6 +20,7 @@ const (
 	KeyMinTime = "spanlake.min_time"
 	KeyMaxTime = "spanlake.max_time"
 	KeyBatches = "spanlake.batches"
+	KeyMerged  = "spanlake.merged"
 )
 
 // bloomBits is the size of a bloom filter a value: about 1 % wrong hits.
@@ -35,7 +36,7 @@ const MaxRowGroup = 32_768
 const maxDictionary = MaxRowGroup * 2 * 16
 
 // compression is one for all writers: it keeps encoders, which are large.
-var compression = &zstd.Codec{Level: zstd.SpeedFastest}
+var compression = &codec{Codec: parquetzstd.Codec{Level: parquetzstd.SpeedFastest}}
 
 // Parquet is the schema as a file has it: Columns, then the leaves of Lists.
 func (s *Schema) Parquet() *parquet.Schema {
@@ -45,6 +46,11 @@ func (s *Schema) Parquet() *parquet.Schema {
 		list := parquet.List(parquet.FieldID(element, l.ElementID))
 		fields = append(fields, &field{Node: parquet.FieldID(list, l.ID), name: l.Name})
 	}
+	return NewParquet(fields)
+}
+
+// NewParquet is the schema of a file with these columns, in this order.
+func NewParquet(fields []parquet.Field) *parquet.Schema {
 	return parquet.NewSchema("spanlake", group{fields: fields})
 }
 
