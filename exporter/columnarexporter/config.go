@@ -62,6 +62,11 @@ type ParquetConfig struct {
 	Directory string `mapstructure:"directory"`
 	// Retention of rows that carry none of their own.
 	Retention RetentionConfig `mapstructure:"retention"`
+	// Compaction merges small files.
+	Compaction CompactionConfig `mapstructure:"compaction"`
+	// RemoveAfter is how long files that were merged or have expired stay on
+	// disk, so that readers which have begun can finish.
+	RemoveAfter time.Duration `mapstructure:"remove_after"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -73,6 +78,22 @@ type RetentionConfig struct {
 	Default string `mapstructure:"default"`
 	// Logs is for log records; Default where it is empty.
 	Logs string `mapstructure:"logs"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// CompactionConfig bounds what the merging of files takes.
+type CompactionConfig struct {
+	// Enabled merges the small files of an hour while it lasts and once it is over.
+	Enabled bool `mapstructure:"enabled"`
+	// TargetFileSizeMiB is the size of files to make; those above half of it are
+	// left alone.
+	TargetFileSizeMiB int64 `mapstructure:"target_file_size_mib"`
+	// MemoryLimitMiB bounds what a merge holds in memory.
+	MemoryLimitMiB int64 `mapstructure:"memory_limit_mib"`
+	// CPULimitPercentage is how much of one core merging takes while it runs.
+	CPULimitPercentage int `mapstructure:"cpu_limit_percentage"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -96,8 +117,12 @@ type ClickHouseConfig struct {
 
 var _ component.Config = (*Config)(nil)
 
-// minLogMiB holds a full segment and one that is being written.
-const minLogMiB = 16
+const (
+	// minLogMiB holds a full segment and one that is being written.
+	minLogMiB = 16
+	// minCompactionMiB is for a merge of a few files.
+	minCompactionMiB = 64
+)
 
 // Validate reports all faults.
 func (c *Config) Validate() error {
@@ -144,6 +169,23 @@ func (c *Config) validateParquet(p *ParquetConfig) error {
 	}
 	if p.Retention.Logs != "" && !v1.ValidRetention(p.Retention.Logs) {
 		errs = append(errs, retentionError("logs", p.Retention.Logs))
+	}
+	if p.RemoveAfter < 0 {
+		errs = append(errs, fmt.Errorf("parquet::remove_after: %s: must not be negative", p.RemoveAfter))
+	}
+	return errors.Join(append(errs, p.Compaction.validate())...)
+}
+
+func (c *CompactionConfig) validate() error {
+	var errs []error
+	if c.TargetFileSizeMiB < 1 || c.TargetFileSizeMiB > 1024 {
+		errs = append(errs, fmt.Errorf("parquet::compaction::target_file_size_mib: %d: must be from 1 to 1024", c.TargetFileSizeMiB))
+	}
+	if c.MemoryLimitMiB < minCompactionMiB || c.MemoryLimitMiB > 1<<20 {
+		errs = append(errs, fmt.Errorf("parquet::compaction::memory_limit_mib: %d: must be from %d to %d", c.MemoryLimitMiB, minCompactionMiB, 1<<20))
+	}
+	if c.CPULimitPercentage < 1 || c.CPULimitPercentage > 100 {
+		errs = append(errs, fmt.Errorf("parquet::compaction::cpu_limit_percentage: %d: must be from 1 to 100, of one core", c.CPULimitPercentage))
 	}
 	return errors.Join(errs...)
 }

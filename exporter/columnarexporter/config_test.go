@@ -40,6 +40,8 @@ func TestValidConfigs(t *testing.T) {
 	require.Equal(t, LogConfig{Directory: "/var/lib/spanlake/wal", MaxSizeMiB: 4096}, minimal.Log)
 	require.Equal(t, FlushConfig{Interval: 5 * time.Second, MaxRows: 200_000}, minimal.Flush)
 	require.Equal(t, RetentionConfig{Default: "7d", Logs: "7d"}, minimal.Parquet.Get().Retention)
+	require.Equal(t, CompactionConfig{Enabled: true, TargetFileSizeMiB: 32, MemoryLimitMiB: 128, CPULimitPercentage: 50}, minimal.Parquet.Get().Compaction)
+	require.Equal(t, 10*time.Minute, minimal.Parquet.Get().RemoveAfter)
 	require.False(t, minimal.ClickHouse.HasValue())
 	require.Zero(t, minimal.Retry.MaxElapsedTime)
 
@@ -47,6 +49,8 @@ func TestValidConfigs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, FlushConfig{Interval: 2 * time.Second, MaxRows: 50_000}, full.Flush)
 	require.Equal(t, RetentionConfig{Default: "30d", Logs: "3d"}, full.Parquet.Get().Retention)
+	require.Equal(t, CompactionConfig{TargetFileSizeMiB: 64, MemoryLimitMiB: 256, CPULimitPercentage: 100}, full.Parquet.Get().Compaction)
+	require.Equal(t, time.Hour, full.Parquet.Get().RemoveAfter)
 	require.Equal(t, 200*time.Millisecond, full.Retry.InitialInterval)
 }
 
@@ -68,7 +72,12 @@ func TestInvalidConfigsNameKeyValueAndRule(t *testing.T) {
 			"retry_on_failure::initial_interval: 0s: must be above 0",
 		},
 		"unknown_key": {"size"},
-		"compaction":  {"compaction"},
+		"compaction": {
+			"parquet::remove_after: -1s: must not be negative",
+			"parquet::compaction::target_file_size_mib: 0: must be from 1 to 1024",
+			"parquet::compaction::memory_limit_mib: 63: must be from 64",
+			"parquet::compaction::cpu_limit_percentage: 101: must be from 1 to 100",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, name)

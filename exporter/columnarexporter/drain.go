@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
 
+	"github.com/spanlake/spanlake/internal/fsys"
 	"github.com/spanlake/spanlake/internal/lake"
 	"github.com/spanlake/spanlake/internal/parquetfile"
 	v1 "github.com/spanlake/spanlake/internal/schema/v1"
@@ -159,6 +160,9 @@ func (s *store) untilDone(ctx context.Context, what string, do func() error) boo
 		}
 		failing = true
 		s.failed(what, err)
+		if fsys.IsFull(err) {
+			s.keeper.Relieve()
+		}
 		componentstatus.ReportStatus(s.host, componentstatus.NewRecoverableErrorEvent(err))
 		s.pause(ctx, delays.NextBackOff())
 	}

@@ -42,7 +42,9 @@ func createDefaultConfig() component.Config {
 		Log:   LogConfig{MaxSizeMiB: 4096},
 		Flush: FlushConfig{Interval: 5 * time.Second, MaxRows: 200_000},
 		Parquet: configoptional.Default(ParquetConfig{
-			Retention: RetentionConfig{Default: "7d", Logs: "7d"},
+			Retention:   RetentionConfig{Default: "7d", Logs: "7d"},
+			Compaction:  CompactionConfig{Enabled: true, TargetFileSizeMiB: 32, MemoryLimitMiB: 128, CPULimitPercentage: 50},
+			RemoveAfter: 10 * time.Minute,
 		}),
 		ClickHouse: configoptional.Default(ClickHouseConfig{}),
 		Retry:      retry,

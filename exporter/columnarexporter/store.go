@@ -15,6 +15,7 @@ import (
 	"github.com/spanlake/spanlake/internal/fsys"
 	"github.com/spanlake/spanlake/internal/lake"
 	"github.com/spanlake/spanlake/internal/parquetfile"
+	"github.com/spanlake/spanlake/internal/upkeep"
 	"github.com/spanlake/spanlake/internal/wal"
 )
 
@@ -32,9 +33,9 @@ const (
 
 // store takes rows into the log and writes its segments to the lake.
 //
-// Two goroutines serve it: flush seals the active segment by time, and drain
-// is the only one that writes files, commits, and removes segments, in
-// ascending order.
+// Three goroutines serve it: flush seals the active segment by time; drain is
+// the only one that writes the files of segments, commits them, and removes
+// segments, in ascending order; keep merges, expires and unlinks files.
 type store struct {
 	cfg       *Config
 	retention retention
@@ -47,14 +48,15 @@ type store struct {
 	log    *wal.Log
 	lake   *lake.Store
 	writer *parquetfile.Writer // of drain
+	keeper *upkeep.Keeper      // of the goroutine keep
 	replay []wal.Sealed        // of drain: segments found at start
 	stored []uint64            // of drain: committed segments that the log still has
 
 	// wake tells drain that there may be something to do.
 	wake chan struct{}
 	// stopFlush ends flush; stopDrain ends drain whatever is left to write.
-	stopFlush, stopDrain context.CancelFunc
-	flushed, drained     chan struct{}
+	stopFlush, stopDrain, stopKeep context.CancelFunc
+	flushed, drained, kept         chan struct{}
 
 	mu      sync.Mutex // guards everything below
 	state   state
@@ -111,14 +113,16 @@ func (s *store) start(host component.Host) error {
 	s.host = host
 	flushing, stopFlush := context.WithCancel(context.Background())
 	draining, stopDrain := context.WithCancel(context.Background())
-	s.stopFlush, s.stopDrain = stopFlush, stopDrain
-	s.flushed, s.drained = make(chan struct{}), make(chan struct{})
+	keeping, stopKeep := context.WithCancel(context.Background())
+	s.stopFlush, s.stopDrain, s.stopKeep = stopFlush, stopDrain, stopKeep
+	s.flushed, s.drained, s.kept = make(chan struct{}), make(chan struct{}), make(chan struct{})
 
 	s.mu.Lock()
 	s.state = running
 	s.mu.Unlock()
 	go s.flush(flushing)
 	go s.drain(draining)
+	go s.keep(keeping)
 	return nil
 }
 
@@ -140,6 +144,9 @@ func (s *store) open() error {
 			s.cfg.Log.Directory, active)
 	}
 	s.writer = parquetfile.NewWriter(s.fs, dir)
+	if err := s.openKeeper(dir); err != nil {
+		return fmt.Errorf("parquet::directory: %w", err)
+	}
 	return s.takeUp()
 }
 
@@ -162,6 +169,7 @@ func (s *store) shutdown(ctx context.Context) error {
 	}
 	if before == running {
 		s.stopFlush()
+		s.stopKeep()
 		s.wakeDrain()
 		timeout := s.clock.NewTimer(shutdownTimeout)
 		select {
@@ -173,6 +181,7 @@ func (s *store) shutdown(ctx context.Context) error {
 		s.stopDrain()
 		<-s.drained
 		<-s.flushed
+		<-s.kept
 		if n := s.unwritten(); n > 0 {
 			s.logger.Info("segments stay in the log until the next start", zap.Int("segments", n))
 		}

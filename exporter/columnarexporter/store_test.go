@@ -29,7 +29,7 @@ func TestStoresByInterval(t *testing.T) {
 	require.NoError(t, r.consumeTraces(t.Context(), one))
 	require.NoError(t, r.consumeLogs(t.Context(), logs))
 	require.Empty(t, r.lake.Snapshot().Files)
-	require.NoError(t, r.clock.BlockUntilContext(t.Context(), 1))
+	require.NoError(t, r.clock.BlockUntilContext(t.Context(), 2))
 	r.clock.Advance(r.cfg.Flush.Interval)
 	require.Eventually(t, func() bool { return len(r.lake.Snapshot().Files) == 2 }, 10*time.Second, time.Millisecond)
 	r.written(t)
@@ -120,7 +120,7 @@ func TestShutdownLeavesToTheLogWhatTakesTooLong(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- r.shutdown(context.Background()) }()
 	// The ticker may be gone already: the pause of drain and the time limit.
-	require.NoError(t, r.clock.BlockUntilContext(t.Context(), 2))
+	require.NoError(t, r.clock.BlockUntilContext(t.Context(), 3))
 	r.clock.Advance(shutdownTimeout)
 	require.NoError(t, <-ended)
 	disk.Hook(nil)
@@ -195,7 +195,7 @@ func TestFailedWritesAreRepeatedUntilStored(t *testing.T) {
 			})
 			r.tick()
 			for range 3 {
-				require.NoError(t, r.clock.BlockUntilContext(t.Context(), 2))
+				require.NoError(t, r.clock.BlockUntilContext(t.Context(), 3))
 				require.Equal(t, 1, r.unwritten())
 				r.clock.Advance(time.Minute)
 			}

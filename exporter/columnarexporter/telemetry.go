@@ -42,7 +42,27 @@ func (s *store) observe() error {
 			o.Observe(s.buffered())
 			return nil
 		}),
+		s.telemetry.RegisterExporterColumnarLakeFilesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			s.eachSignal(func(files, _ int64, of metric.ObserveOption) { o.Observe(files, of) })
+			return nil
+		}),
+		s.telemetry.RegisterExporterColumnarLakeSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
+			s.eachSignal(func(_, bytes int64, of metric.ObserveOption) { o.Observe(bytes, of) })
+			return nil
+		}),
 	)
+}
+
+// eachSignal adds up the files of the lake.
+func (s *store) eachSignal(fn func(files, bytes int64, of metric.ObserveOption)) {
+	files, bytes := map[string]int64{}, map[string]int64{}
+	for _, f := range s.lake.Snapshot().Files {
+		files[f.Signal]++
+		bytes[f.Signal] += f.Bytes
+	}
+	for _, signal := range []string{v1.SignalTraces, v1.SignalLogs} {
+		fn(files[signal], bytes[signal], metric.WithAttributes(attribute.String("signal", signal)))
+	}
 }
 
 func (s *store) buffered() int64 {

@@ -71,6 +71,8 @@ type Store struct {
 	fs   fsys.FS
 	dir  string
 	lock io.Closer
+	// orphans are the data files found by Open that are not in the manifest.
+	orphans []string
 
 	// writing serialises commits and guards the manifest file; taken before mu.
 	writing sync.Mutex
@@ -98,12 +100,25 @@ func (s *Store) SeenBatch(id string) bool {
 	return s.state.batches.has(id)
 }
 
+// Holds reports whether a file is in the present version.
+func (s *Store) Holds(path string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.state.index[path]
+	return ok
+}
+
 // Snapshot returns the present version. Its Files are shared: read only.
 func (s *Store) Snapshot() Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state.snapshot()
 }
+
+// Orphans are the paths of data files that Open found and that are not in the
+// manifest: a crash left them before their commit or after their removal. They
+// are for the caller to judge.
+func (s *Store) Orphans() []string { return s.orphans }
 
 // Close gives the directory back. Calls after the first do nothing.
 func (s *Store) Close() error {

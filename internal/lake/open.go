@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -13,8 +14,8 @@ import (
 )
 
 // Open opens the lake in a directory, or makes an empty one, and becomes its
-// one owner. Temporary files that a crash left are removed. A nil fsy is
-// fsys.OS.
+// one owner. Temporary files that a crash left are removed; data files that the
+// manifest does not have are in Orphans. A nil fsy is fsys.OS.
 func Open(dir string, fsy fsys.FS) (*Store, error) {
 	if fsy == nil {
 		fsy = fsys.OS
@@ -39,7 +40,7 @@ func (s *Store) load() error {
 		return err
 	}
 	for _, signal := range signals {
-		if err := s.sweep(filepath.Join(s.dir, signal), found); err != nil {
+		if err := s.sweep(signal, found); err != nil {
 			return err
 		}
 	}
@@ -77,10 +78,11 @@ func (s *Store) readOwn() (bool, error) {
 	return true, s.fs.SyncDir(s.dir)
 }
 
-// sweep removes temporary files below dir. A lake without manifest must have
-// no other files: they would be lost to it.
+// sweep removes temporary files below dir, a path in the lake, and notes data
+// files that do not count. A lake without manifest must have none: they would be
+// lost to it.
 func (s *Store) sweep(dir string, manifest bool) error {
-	entries, err := s.fs.ReadDir(dir)
+	entries, err := s.fs.ReadDir(s.local(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -88,18 +90,27 @@ func (s *Store) sweep(dir string, manifest bool) error {
 		return err
 	}
 	for _, e := range entries {
-		name := filepath.Join(dir, e.Name())
+		name := path.Join(dir, e.Name())
+		_, counts := s.state.index[name]
 		switch {
 		case e.IsDir():
 			err = s.sweep(name, manifest)
 		case strings.HasSuffix(name, fsys.TempSuffix):
-			err = s.fs.Remove(name)
-		case !manifest && strings.HasSuffix(name, fileSuffix):
-			err = fmt.Errorf("there are data files, %s for one, but the file %s is missing: put it back, or move them away", name, manifestName)
+			err = s.fs.Remove(s.local(name))
+		case !strings.HasSuffix(name, fileSuffix) || counts:
+		case !manifest:
+			err = fmt.Errorf("there are data files, %s for one, but the file %s is missing: put it back, or move them away", s.local(name), manifestName)
+		default:
+			s.orphans = append(s.orphans, name)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// local is the name of a path of the lake in the file system.
+func (s *Store) local(name string) string {
+	return filepath.Join(s.dir, filepath.FromSlash(name))
 }

@@ -23,8 +23,9 @@ type Merge struct {
 	Inputs []lake.File
 	// Outputs is how many files to make, of about the same number of rows.
 	Outputs int
-	// Name is the name of the nth output, from 0, in the inputs' directory.
-	Name func(n int) string
+	// Version of the manifest that the merge was planned at, for the names of the
+	// outputs. They lie in the directory of the first input.
+	Version uint64
 	// Pace is called after each row group, and may wait.
 	Pace func(context.Context) error
 }
@@ -57,7 +58,7 @@ func (w *Writer) Merge(ctx context.Context, m Merge) ([]lake.File, error) {
 	for n := min(m.Outputs, job.left()); err == nil && n > 0; n-- {
 		job.end = job.cut(job.left() / n)
 		var file lake.File
-		file, err = w.writeMerged(ctx, job, m.Name(len(outputs)))
+		file, err = w.writeMerged(ctx, job, CompactName(m.Version, len(outputs)))
 		if err == nil {
 			outputs = append(outputs, file)
 		}

@@ -27,11 +27,9 @@ import (
 
 func noPace(context.Context) error { return nil }
 
-func compactName(n int) string { return fmt.Sprintf("compact-0000000007-%d.parquet", n) }
-
 func mergeFiles(fs fsys.FS, outputs int, inputs ...lake.File) ([]lake.File, error) {
 	return NewWriter(fs, "lake").Merge(context.Background(), Merge{
-		Signal: inputs[0].Signal, Inputs: inputs, Outputs: outputs, Name: compactName, Pace: noPace,
+		Signal: inputs[0].Signal, Inputs: inputs, Outputs: outputs, Version: 7, Pace: noPace,
 	})
 }
 
@@ -63,7 +61,7 @@ func TestMergeKeepsEveryRowOnceAndSorted(t *testing.T) {
 		require.LessOrEqual(t, len(outputs), count)
 		var all []string
 		for i, f := range outputs {
-			require.Equal(t, path.Join(path.Dir(inputs[0].Path), compactName(i)), f.Path)
+			require.Equal(t, path.Join(path.Dir(inputs[0].Path), CompactName(7, i)), f.Path)
 			back := readAll(t, fs, v1.Traces, []lake.File{f})
 			requireSorted(t, f, back)
 			require.InDelta(t, want.Len()/len(outputs), back.Len(), float64(len(outputs)))
@@ -293,7 +291,7 @@ func TestMergeNamesTheInputItCannotUse(t *testing.T) {
 			require.ErrorAs(t, err, &input)
 			require.Equal(t, b.Path, input.Path)
 			require.ErrorContains(t, err, tc.rule)
-			_, err = fs.Stat(path.Join("lake", path.Dir(a.Path), compactName(0)))
+			_, err = fs.Stat(path.Join("lake", path.Dir(a.Path), CompactName(7, 0)))
 			require.ErrorIs(t, err, os.ErrNotExist)
 		})
 	}
@@ -305,7 +303,7 @@ func TestFailedMergeLeavesNothing(t *testing.T) {
 	a, b := twoFiles(t, fs)
 	full := errors.New("no room")
 	fs.Hook(func(op fsystest.Op, name string) error {
-		if op == fsystest.OpWrite && strings.HasSuffix(name, compactName(1)+fsys.TempSuffix) {
+		if op == fsystest.OpWrite && strings.HasSuffix(name, CompactName(7, 1)+fsys.TempSuffix) {
 			return full
 		}
 		return nil
@@ -356,7 +354,7 @@ func BenchmarkMerge(b *testing.B) {
 	n, size := int64(0), int64(0)
 	cpu := cpuTime(b)
 	for b.Loop() {
-		outputs, err := w.Merge(b.Context(), Merge{Signal: v1.SignalTraces, Inputs: inputs, Outputs: 1, Name: compactName, Pace: noPace})
+		outputs, err := w.Merge(b.Context(), Merge{Signal: v1.SignalTraces, Inputs: inputs, Outputs: 1, Version: 7, Pace: noPace})
 		require.NoError(b, err)
 		n += outputs[0].Rows
 		size += outputs[0].Bytes

@@ -2,7 +2,6 @@ package parquetfile
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -17,12 +16,6 @@ type partition struct {
 	retention string
 	hour      int64    // since 1970 UTC
 	order     []uint32 // row numbers, sorted as the file is
-}
-
-// directory is the partition's, relative to the lake, with slashes.
-func (p partition) directory(signal string) string {
-	t := time.Unix(0, p.hour*hourNanos).UTC()
-	return fmt.Sprintf("%s/retention=%s/date=%s/hour=%02d", signal, p.retention, t.Format(time.DateOnly), t.Hour())
 }
 
 // key is what rows are sorted by; ranks stand for the strings. The row number

@@ -50,7 +50,7 @@ func (w *Writer) Write(ctx context.Context, s Segment) ([]lake.File, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			name := fmt.Sprintf("%s-%010d-%d.parquet", s.Log, s.Number, len(files))
+			name := SegmentName(s.Log, s.Number, len(files))
 			file, err := w.writePartition(ctx, s, rows, p, name)
 			if err != nil {
 				return nil, fmt.Errorf("write %s: %w", file.Path, err)
@@ -64,7 +64,7 @@ func (w *Writer) Write(ctx context.Context, s Segment) ([]lake.File, error) {
 func (w *Writer) writePartition(ctx context.Context, s Segment, rows *v1.Rows, p partition, name string) (lake.File, error) {
 	signal := rows.Schema().Signal
 	file := lake.File{
-		Path:   path.Join(p.directory(signal), name),
+		Path:   path.Join(Partition{signal, p.retention, p.hour}.Directory(), name),
 		Signal: signal,
 		Schema: v1.Version,
 		Rows:   int64(len(p.order)),

@@ -25,23 +25,31 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                             metric.Meter
-	mu                                sync.Mutex
-	registrations                     []metric.Registration
-	ExporterColumnarBatchesRepeated   metric.Int64Counter
-	ExporterColumnarBufferedSize      metric.Int64ObservableGauge
-	ExporterColumnarBytesWritten      metric.Int64Counter
-	ExporterColumnarFilesWritten      metric.Int64Counter
-	ExporterColumnarFlushDuration     metric.Float64Histogram
-	ExporterColumnarFlushFailures     metric.Int64Counter
-	ExporterColumnarLogSize           metric.Int64ObservableGauge
-	ExporterColumnarRecordsDamaged    metric.Int64Counter
-	ExporterColumnarRetentionReplaced metric.Int64Counter
-	ExporterColumnarRowsAccepted      metric.Int64Counter
-	ExporterColumnarRowsRefused       metric.Int64Counter
-	ExporterColumnarRowsReplayed      metric.Int64Counter
-	ExporterColumnarRowsWritten       metric.Int64Counter
-	ExporterColumnarSegmentsPending   metric.Int64ObservableGauge
+	meter                              metric.Meter
+	mu                                 sync.Mutex
+	registrations                      []metric.Registration
+	ExporterColumnarBatchesRepeated    metric.Int64Counter
+	ExporterColumnarBufferedSize       metric.Int64ObservableGauge
+	ExporterColumnarBytesCompacted     metric.Int64Counter
+	ExporterColumnarBytesWritten       metric.Int64Counter
+	ExporterColumnarCompactionFailures metric.Int64Counter
+	ExporterColumnarCompactions        metric.Int64Counter
+	ExporterColumnarFilesCompacted     metric.Int64Counter
+	ExporterColumnarFilesWritten       metric.Int64Counter
+	ExporterColumnarFlushDuration      metric.Float64Histogram
+	ExporterColumnarFlushFailures      metric.Int64Counter
+	ExporterColumnarLakeFiles          metric.Int64ObservableGauge
+	ExporterColumnarLakeSize           metric.Int64ObservableGauge
+	ExporterColumnarLogSize            metric.Int64ObservableGauge
+	ExporterColumnarRecordsDamaged     metric.Int64Counter
+	ExporterColumnarRetentionReplaced  metric.Int64Counter
+	ExporterColumnarRowsAccepted       metric.Int64Counter
+	ExporterColumnarRowsCompacted      metric.Int64Counter
+	ExporterColumnarRowsExpired        metric.Int64Counter
+	ExporterColumnarRowsRefused        metric.Int64Counter
+	ExporterColumnarRowsReplayed       metric.Int64Counter
+	ExporterColumnarRowsWritten        metric.Int64Counter
+	ExporterColumnarSegmentsPending    metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -61,6 +69,36 @@ func (builder *TelemetryBuilder) RegisterExporterColumnarBufferedSizeCallback(cb
 		cb(ctx, &observerInt64{inst: builder.ExporterColumnarBufferedSize, obs: o})
 		return nil
 	}, builder.ExporterColumnarBufferedSize)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterColumnarLakeFilesCallback sets callback for observable ExporterColumnarLakeFiles metric.
+func (builder *TelemetryBuilder) RegisterExporterColumnarLakeFilesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterColumnarLakeFiles, obs: o})
+		return nil
+	}, builder.ExporterColumnarLakeFiles)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterColumnarLakeSizeCallback sets callback for observable ExporterColumnarLakeSize metric.
+func (builder *TelemetryBuilder) RegisterExporterColumnarLakeSizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterColumnarLakeSize, obs: o})
+		return nil
+	}, builder.ExporterColumnarLakeSize)
 	if err != nil {
 		return err
 	}
@@ -140,10 +178,34 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ExporterColumnarBytesCompacted, err = builder.meter.Int64Counter(
+		"otelcol_exporter_columnar_bytes_compacted",
+		metric.WithDescription("Size of the files that compaction made. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterColumnarBytesWritten, err = builder.meter.Int64Counter(
 		"otelcol_exporter_columnar_bytes_written",
 		metric.WithDescription("Size of the files committed. [Alpha]"),
 		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterColumnarCompactionFailures, err = builder.meter.Int64Counter(
+		"otelcol_exporter_columnar_compaction_failures",
+		metric.WithDescription("Merges that failed, and files that cannot be merged. [Alpha]"),
+		metric.WithUnit("{failures}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterColumnarCompactions, err = builder.meter.Int64Counter(
+		"otelcol_exporter_columnar_compactions",
+		metric.WithDescription("Merges of small files. [Alpha]"),
+		metric.WithUnit("{merges}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterColumnarFilesCompacted, err = builder.meter.Int64Counter(
+		"otelcol_exporter_columnar_files_compacted",
+		metric.WithDescription("Files that were merged into others. [Alpha]"),
+		metric.WithUnit("{files}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterColumnarFilesWritten, err = builder.meter.Int64Counter(
@@ -163,6 +225,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_columnar_flush_failures",
 		metric.WithDescription("Attempts to seal, write or commit a segment that failed; all are tried again. [Alpha]"),
 		metric.WithUnit("{attempts}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterColumnarLakeFiles, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_columnar_lake_files",
+		metric.WithDescription("Files in the lake. [Alpha]"),
+		metric.WithUnit("{files}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterColumnarLakeSize, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_columnar_lake_size",
+		metric.WithDescription("Size of the files in the lake. [Alpha]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterColumnarLogSize, err = builder.meter.Int64ObservableGauge(
@@ -186,6 +260,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ExporterColumnarRowsAccepted, err = builder.meter.Int64Counter(
 		"otelcol_exporter_columnar_rows_accepted",
 		metric.WithDescription("Rows acknowledged; they are in the write-ahead log. [Alpha]"),
+		metric.WithUnit("{rows}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterColumnarRowsCompacted, err = builder.meter.Int64Counter(
+		"otelcol_exporter_columnar_rows_compacted",
+		metric.WithDescription("Rows that compaction wrote again. [Alpha]"),
+		metric.WithUnit("{rows}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterColumnarRowsExpired, err = builder.meter.Int64Counter(
+		"otelcol_exporter_columnar_rows_expired",
+		metric.WithDescription("Rows removed because their retention was over. [Alpha]"),
 		metric.WithUnit("{rows}"),
 	)
 	errs = errors.Join(errs, err)

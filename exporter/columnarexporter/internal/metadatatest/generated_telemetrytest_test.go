@@ -25,6 +25,14 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterExporterColumnarLakeFilesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterExporterColumnarLakeSizeCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterExporterColumnarLogSizeCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -34,13 +42,19 @@ func TestSetupTelemetry(t *testing.T) {
 		return nil
 	}))
 	tb.ExporterColumnarBatchesRepeated.Add(context.Background(), 1)
+	tb.ExporterColumnarBytesCompacted.Add(context.Background(), 1)
 	tb.ExporterColumnarBytesWritten.Add(context.Background(), 1)
+	tb.ExporterColumnarCompactionFailures.Add(context.Background(), 1)
+	tb.ExporterColumnarCompactions.Add(context.Background(), 1)
+	tb.ExporterColumnarFilesCompacted.Add(context.Background(), 1)
 	tb.ExporterColumnarFilesWritten.Add(context.Background(), 1)
 	tb.ExporterColumnarFlushDuration.Record(context.Background(), 1)
 	tb.ExporterColumnarFlushFailures.Add(context.Background(), 1)
 	tb.ExporterColumnarRecordsDamaged.Add(context.Background(), 1)
 	tb.ExporterColumnarRetentionReplaced.Add(context.Background(), 1)
 	tb.ExporterColumnarRowsAccepted.Add(context.Background(), 1)
+	tb.ExporterColumnarRowsCompacted.Add(context.Background(), 1)
+	tb.ExporterColumnarRowsExpired.Add(context.Background(), 1)
 	tb.ExporterColumnarRowsRefused.Add(context.Background(), 1)
 	tb.ExporterColumnarRowsReplayed.Add(context.Background(), 1)
 	tb.ExporterColumnarRowsWritten.Add(context.Background(), 1)
@@ -50,7 +64,19 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualExporterColumnarBufferedSize(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterColumnarBytesCompacted(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterColumnarBytesWritten(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterColumnarCompactionFailures(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterColumnarCompactions(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterColumnarFilesCompacted(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterColumnarFilesWritten(t, testTel,
@@ -60,6 +86,12 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterColumnarFlushFailures(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterColumnarLakeFiles(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterColumnarLakeSize(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterColumnarLogSize(t, testTel,
@@ -72,6 +104,12 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterColumnarRowsAccepted(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterColumnarRowsCompacted(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterColumnarRowsExpired(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterColumnarRowsRefused(t, testTel,
