@@ -127,8 +127,12 @@ fuzz: check-cxx ## Run every fuzz target for FUZZTIME=20s
 	done
 
 .PHONY: bench
-bench: build ## Compare whole processes with a stock collector (bench/README.md)
+bench: bench-lake build ## Measure the lake, and compare whole processes with a stock collector (bench/README.md)
 	@go run ./bench $(BENCHFLAGS)
+
+.PHONY: bench-lake
+bench-lake: check-cxx ## Write, compact and query 10 million spans (bench/README.md)
+	@go run ./cmd/spanlake-sql/lakebench $(LAKEFLAGS)
 
 .PHONY: overload
 overload: build ## Offer ten times what memory holds for 5 minutes: memory within bounds, books in balance (bench/README.md)

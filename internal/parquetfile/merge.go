@@ -224,8 +224,7 @@ func (m *merge) column(w *parquet.ColumnWriter, leaf int, runs []run) error {
 			return c.flat(&out, int(r.rows))
 		})
 		if err != nil {
-			var failed *writeError
-			if errors.As(err, &failed) {
+			if failed, ok := errors.AsType[*writeError](err); ok {
 				return fmt.Errorf("column %s: %w", l.name, failed.err)
 			}
 			return &InputError{s.entry.Path, fmt.Errorf("column %s: %w", l.name, err)}

@@ -250,14 +250,17 @@ func TestMergeNamesTheInputItCannotUse(t *testing.T) {
 		rule  string
 	}{
 		"missing": {func(t *testing.T, fs fsys.FS, f lake.File) lake.File {
+			t.Helper()
 			require.NoError(t, fs.Remove(path.Join("lake", f.Path)))
 			return f
 		}, "not exist"},
 		"cut": {func(t *testing.T, fs fsys.FS, f lake.File) lake.File {
+			t.Helper()
 			require.NoError(t, fsys.WriteFile(fs, path.Join("lake", f.Path), content(t, fs, f.Path)[:100]))
 			return f
 		}, "100 bytes"},
 		"flipped": {func(t *testing.T, fs fsys.FS, f lake.File) lake.File {
+			t.Helper()
 			data := content(t, fs, f.Path)
 			for i := 200; i < len(data)/2; i += 50 {
 				data[i] ^= 0x55
@@ -269,15 +272,18 @@ func TestMergeNamesTheInputItCannotUse(t *testing.T) {
 			f.Rows++
 			return f
 		}, "rows"},
-		"of the other signal": {func(t *testing.T, fs fsys.FS, f lake.File) lake.File {
+		"of the other signal": {func(t *testing.T, fs fsys.FS, _ lake.File) lake.File {
+			t.Helper()
 			rows := v1.New(v1.Logs)
 			rows.AppendLogs(schematest.New(9, day).Logs(10), "3d")
 			return write(t, fs, Segment{Log: logID, Number: 9, Rows: []*v1.Rows{rows}})[0]
 		}, `"logs"`},
 		"column of another type": {func(t *testing.T, fs fsys.FS, f lake.File) lake.File {
+			t.Helper()
 			return with(t, fs, f, "tenant.id", parquet.Optional(parquet.Leaf(parquet.Int64Type)), func(int) parquet.Value { return parquet.ValueOf(int64(1)) })
 		}, "tenant.id"},
 		"required column": {func(t *testing.T, fs fsys.FS, f lake.File) lake.File {
+			t.Helper()
 			return with(t, fs, f, "later", parquet.Leaf(parquet.Int64Type), func(int) parquet.Value { return parquet.ValueOf(int64(1)) })
 		}, "later"},
 	} {

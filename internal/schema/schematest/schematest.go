@@ -17,6 +17,9 @@ import (
 // Generator makes data of a dozen services with three pods each. The same seed
 // gives the same data.
 type Generator struct {
+	// Gap is the greatest time between the starts of two traces.
+	Gap time.Duration
+
 	rand *rand.Rand
 	now  time.Time
 }
@@ -28,7 +31,7 @@ const (
 
 // New returns a generator of data from start on.
 func New(seed uint64, start time.Time) *Generator {
-	return &Generator{rand: rand.New(rand.NewPCG(seed, 1)), now: start}
+	return &Generator{Gap: 2 * time.Millisecond, rand: rand.New(rand.NewPCG(seed, 1)), now: start}
 }
 
 // Traces returns at least n spans in whole traces of 8 to 40, grouped by
@@ -38,7 +41,7 @@ func (g *Generator) Traces(n int) ptrace.Traces {
 	td := ptrace.NewTraces()
 	var scopes [services * pods]ptrace.SpanSlice
 	for made := 0; made < n; {
-		g.now = g.now.Add(time.Duration(g.rand.IntN(2_000)) * time.Microsecond)
+		g.now = g.now.Add(time.Duration(g.rand.IntN(int(g.Gap/time.Microsecond))) * time.Microsecond)
 		traceID := g.traceID()
 		var ids []pcommon.SpanID
 		start := g.now
