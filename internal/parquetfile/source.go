@@ -29,8 +29,9 @@ type source struct {
 	at       int // the first row that is in no run yet
 }
 
-// readBuffer is the memory for reading ahead of each open column.
-const readBuffer = 8 << 10
+// readBuffer is the memory for reading ahead of each open column: about its share
+// of the file, so that many small files take little.
+func readBuffer(size int64) int { return int(min(max(size/64, 512), 8<<10)) }
 
 // openSource opens a file of the lake. It returns a source to close, where there
 // is one, with an error too.
@@ -50,7 +51,7 @@ func openSource(fsy fsys.FS, dir string, entry lake.File, schema *v1.Schema) (*s
 	}
 	return s, guard(func() error {
 		s.parquet, err = parquet.OpenFile(f, entry.Bytes,
-			parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true), parquet.ReadBufferSize(readBuffer))
+			parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true), parquet.ReadBufferSize(readBuffer(entry.Bytes)))
 		if err != nil {
 			return err
 		}

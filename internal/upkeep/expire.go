@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"context"
+	"path"
 	"time"
 
 	"github.com/spanlake/spanlake/internal/lake"
@@ -18,8 +19,15 @@ func (k *Keeper) expire(ctx context.Context) error {
 	now := k.Clock.Now()
 	expired := map[string][]lake.File{}
 	var all []lake.File
+	partitions := map[string]parquetfile.Partition{} // by directory; the zero one is none
 	for _, f := range k.Lake.Snapshot().Files {
-		if p, ok := parquetfile.PartitionOf(f.Path); ok && k.over(p, f, now) {
+		dir := path.Dir(f.Path)
+		p, known := partitions[dir]
+		if !known {
+			p, _ = parquetfile.PartitionOf(f.Path)
+			partitions[dir] = p
+		}
+		if p != (parquetfile.Partition{}) && k.over(p, f, now) {
 			expired[f.Signal] = append(expired[f.Signal], f)
 			all = append(all, f)
 		}

@@ -173,10 +173,13 @@ func (k *Keeper) merge(ctx context.Context, job job) error {
 // not be in the manifest cannot be unlinked. It returns lake.ErrUnsettled only
 // where ctx ends before; the next start knows then.
 func (k *Keeper) commit(ctx context.Context, c lake.Commit) error {
-	for {
+	for first := true; ; first = false {
 		err := k.Lake.Commit(c)
 		if !errors.Is(err, lake.ErrUnsettled) || ctx.Err() != nil {
 			return err
+		}
+		if first {
+			k.Log.Error("upkeep of the lake waits until the manifest can be written", zap.Error(err))
 		}
 		timer := k.Clock.NewTimer(settleEvery)
 		select {

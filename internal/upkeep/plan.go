@@ -31,11 +31,11 @@ const (
 
 // Memory of a merge, measured on files of realistic spans.
 const (
-	mergeBytes = 24 << 20  // the output's row group
-	inputBytes = 768 << 10 // an input: its footer, and buffers
-	rowBytes   = 280       // a row of an open row group of an input
-	keyBytes   = 12        // any row
-	groupRows  = 30_000    // of a row group
+	mergeBytes = 20 << 20 // the output's row group
+	inputBytes = 1 << 20  // an input: its footer, and buffers
+	rowBytes   = 320      // a row of an open row group of an input
+	keyBytes   = 16       // any row
+	groupRows  = 30_000   // of a row group
 )
 
 // job is files to merge, and how many to make of them.

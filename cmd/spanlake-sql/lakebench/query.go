@@ -73,7 +73,7 @@ func (b *bench) ask(ctx context.Context, when string, times int) (err error) {
 		var took []time.Duration
 		rounds := q.rounds * b.rounds
 		var begun time.Duration
-		for round := -3; round < rounds; round++ { // the first ones warm up
+		for round := -min(3, b.rounds); round < rounds; round++ { // the first ones warm up
 			if round == 0 {
 				begun = cpu()
 			}
