@@ -29,12 +29,12 @@ type Segment struct {
 type Writer struct {
 	fs       fsys.FS
 	dir      string
-	encoders map[string]*encoder // by signal
+	encoders map[*v1.Schema]*encoder
 }
 
 // NewWriter returns a writer of files below dir.
 func NewWriter(fs fsys.FS, dir string) *Writer {
-	return &Writer{fs: fs, dir: dir, encoders: map[string]*encoder{}}
+	return &Writer{fs: fs, dir: dir, encoders: map[*v1.Schema]*encoder{}}
 }
 
 // Write writes the segment, a file for each partition of each of its rows, and
@@ -79,10 +79,10 @@ func (w *Writer) writePartition(ctx context.Context, s Segment, rows *v1.Rows, p
 }
 
 func (w *Writer) encoder(schema *v1.Schema) *encoder {
-	e := w.encoders[schema.Signal]
+	e := w.encoders[schema]
 	if e == nil {
 		e = newEncoder(schema)
-		w.encoders[schema.Signal] = e
+		w.encoders[schema] = e
 	}
 	return e
 }

@@ -63,7 +63,7 @@ func (r *Rows) appendRecord(record plog.LogRecord, retention string) int {
 	r.setText(logAt.eventName, row, record.EventName())
 	r.setCount(at.dropped, row, record.DroppedAttributesCount())
 	r.setBody(row, record.Body())
-	stats := r.attributes(row, record.Attributes(), logLifts, false)
+	stats := r.attributes(row, record.Attributes(), false)
 	r.setRetention(row, retention)
 	return stats.InvalidRetention
 }

@@ -1,8 +1,6 @@
 package v1
 
 import (
-	"math"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
@@ -74,10 +72,10 @@ func (r *Rows) appendSpan(span ptrace.Span, retention string) int {
 	r.setCount(spanAt.droppedLinks, row, span.DroppedLinksCount())
 
 	calling := span.Kind() == ptrace.SpanKindClient || span.Kind() == ptrace.SpanKindProducer
-	stats := r.attributes(row, span.Attributes(), spanLifts, calling)
+	stats := r.attributes(row, span.Attributes(), calling)
 	r.setRetention(row, retention)
 	if row >= len(r.cells[spanAt.adjusted].num) {
-		r.SetNum(spanAt.adjusted, row, int64(math.Float64bits(1)))
+		r.SetNum(spanAt.adjusted, row, one)
 	}
 
 	for i, events := 0, span.Events(); i < events.Len(); i++ {

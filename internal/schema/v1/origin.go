@@ -40,8 +40,8 @@ type positions struct {
 }
 
 var (
-	tracesAt = positionsOf(Traces)
-	logsAt   = positionsOf(Logs)
+	tracesAt = Traces.at
+	logsAt   = Logs.at
 )
 
 func positionsOf(s *Schema) positions {
@@ -61,12 +61,7 @@ func positionsOf(s *Schema) positions {
 	}
 }
 
-func (r *Rows) at() *positions {
-	if r.schema == Traces {
-		return &tracesAt
-	}
-	return &logsAt
-}
+func (r *Rows) at() *positions { return &r.schema.at }
 
 // setResource writes the columns of the resource to rows first to Len.
 func (r *Rows) setResource(first int, resource pcommon.Resource, schemaURL string) {

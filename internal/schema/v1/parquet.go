@@ -125,6 +125,25 @@ func leaves(columns []Column) []parquet.Field {
 	return fields
 }
 
+// Kind is the physical type of the column in a file.
+func (c Column) Kind() parquet.Kind { return leaf(c.Type).Type().Kind() }
+
+// LiftsOf are the additional columns in the schema of a file.
+func LiftsOf(file *parquet.Schema) []Lift {
+	var lifts []Lift
+	for _, f := range file.Fields() {
+		if !IsLiftID(f.ID()) || !f.Leaf() {
+			continue
+		}
+		for _, t := range liftTypes {
+			if leaf(t).Type().Kind() == f.Type().Kind() {
+				lifts = append(lifts, Lift{Name: f.Name(), Type: t})
+			}
+		}
+	}
+	return lifts
+}
+
 func leaf(t Type) parquet.Node {
 	switch t {
 	case Time:
