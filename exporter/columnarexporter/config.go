@@ -62,6 +62,8 @@ type ParquetConfig struct {
 	Directory string `mapstructure:"directory"`
 	// Retention of rows that carry none of their own.
 	Retention RetentionConfig `mapstructure:"retention"`
+	// Columns that attributes get in addition to those of the schema.
+	Columns ColumnsConfig `mapstructure:"columns"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -145,6 +147,7 @@ func (c *Config) validateParquet(p *ParquetConfig) error {
 	if p.Retention.Logs != "" && !v1.ValidRetention(p.Retention.Logs) {
 		errs = append(errs, retentionError("logs", p.Retention.Logs))
 	}
+	errs = append(errs, validateColumns("spans", v1.Traces, p.Columns.Spans), validateColumns("logs", v1.Logs, p.Columns.Logs))
 	return errors.Join(errs...)
 }
 

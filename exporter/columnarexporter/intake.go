@@ -161,7 +161,7 @@ func (s *store) seal() error {
 	s.pending = append(s.pending, s.active)
 	s.active, s.spare = s.spare, nil
 	if s.active == nil {
-		s.active = newSegment()
+		s.active = newSegment(s.schemas)
 	}
 	s.wakeDrain()
 	return nil

@@ -43,7 +43,7 @@ func (s *store) replayAll(ctx context.Context) {
 	var seg *segment
 	for _, sealed := range s.replay {
 		if seg == nil {
-			seg = newSegment()
+			seg = newSegment(s.schemas)
 		}
 		if !s.replayOne(ctx, sealed, seg) {
 			return

@@ -38,6 +38,7 @@ const (
 type store struct {
 	cfg       *Config
 	retention retention
+	schemas   schemas
 	fs        fsys.FS
 	clock     clockwork.Clock
 	logger    *zap.Logger
@@ -82,15 +83,20 @@ func newStore(cfg *Config, set component.TelemetrySettings, fs fsys.FS, clock cl
 		return nil, err
 	}
 	p := cfg.Parquet.Get()
+	schemas, err := newSchemas(p.Columns)
+	if err != nil {
+		return nil, err
+	}
 	s := &store{
 		cfg:       cfg,
 		retention: retention{traces: p.Retention.Default, logs: p.Retention.Logs},
+		schemas:   schemas,
 		fs:        fs,
 		clock:     clock,
 		logger:    set.Logger,
 		telemetry: telemetry,
 		wake:      make(chan struct{}, 1),
-		active:    newSegment(),
+		active:    newSegment(schemas),
 		replayed:  map[string]struct{}{},
 	}
 	if s.retention.logs == "" {
@@ -138,6 +144,9 @@ func (s *store) open() error {
 		return fmt.Errorf("log::directory: %s: the lake holds segment %d of this log, which has not begun it: "+
 			"segments were deleted, or an older copy was put back; move the directory away to begin a new log",
 			s.cfg.Log.Directory, active)
+	}
+	if err := s.schemas.declare(s.lake); err != nil {
+		return err
 	}
 	s.writer = parquetfile.NewWriter(s.fs, dir)
 	return s.takeUp()

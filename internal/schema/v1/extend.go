@@ -104,10 +104,10 @@ func (s *Schema) liftRule(name string) string {
 		return fmt.Sprintf("must not be a column that there is: %s, in whatever case", s.Columns[column].Name)
 	case slices.ContainsFunc(s.Lists, func(l ListColumn) bool { return same(l.Name) }), slices.ContainsFunc(otherNames, same):
 		return "must not be a name that readers have for something else"
-	case isOlder:
-		return fmt.Sprintf("must not be an older name: its values are in the column %s", s.Columns[older.column].Name)
 	case strings.HasPrefix(strings.ToLower(name), attr.Prefix):
 		return fmt.Sprintf("must not begin with %s", attr.Prefix)
+	case isOlder:
+		return fmt.Sprintf("must not be an older name: its values are in the column %s", s.Columns[older.column].Name)
 	}
 	return ""
 }
