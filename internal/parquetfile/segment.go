@@ -46,7 +46,7 @@ func NewWriter(fs fsys.FS, dir string) *Writer {
 func (w *Writer) Write(ctx context.Context, s Segment) ([]lake.File, error) {
 	var files []lake.File
 	for _, rows := range s.Rows {
-		for _, p := range plan(rows) {
+		for _, p := range plan(rows, maxPartitions) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
