@@ -13,8 +13,8 @@ import (
 	"github.com/spanlake/spanlake/internal/wal"
 )
 
-// maxRequest bounds a request as protobuf: in JSON, where a byte may become
-// six, it still fits a page of a file.
+// maxRequest bounds a request as protobuf. A byte may become six in JSON, and
+// a row's value has to fit a page of a file, whose size is a 32-bit number.
 const maxRequest = 256 << 20
 
 var (
@@ -116,6 +116,9 @@ func (s *store) admit(ctx context.Context, r request) (wal.Position, bool, error
 	}
 	stats := r.append(s.active)
 	s.active.mark(position, r.batch)
+	if stats.ElementsDropped > 0 {
+		s.telemetry.ExporterColumnarElementsDropped.Add(ctx, int64(stats.ElementsDropped))
+	}
 	if stats.InvalidRetention > 0 {
 		s.telemetry.ExporterColumnarRetentionReplaced.Add(ctx, int64(stats.InvalidRetention), r.kind.attributes())
 	}

@@ -34,11 +34,11 @@ func Schema(in io.ReaderAt, size int64) (schema *v1.Schema, err error) {
 	return v1.Extend(base, lifts)
 }
 
-// recovered makes a panic an error: parquet-go trusts a file's numbers in
-// places, and a damaged file makes it panic.
+// recovered makes a panic of parquet-go an error: it trusts a file's numbers in
+// places, and has limits that it meets so.
 func recovered(err *error) {
 	if r := recover(); r != nil {
-		*err = fmt.Errorf("damaged file: %v", r)
+		*err = fmt.Errorf("damaged file or values too large: %v", r)
 	}
 }
 

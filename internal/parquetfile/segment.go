@@ -43,8 +43,9 @@ func NewWriter(fs fsys.FS, dir string) *Writer {
 // again, in this process or another, gives the same names and bytes, and
 // replaces what is there. Files are written one after the other, so that the
 // memory needed does not grow with their number.
-func (w *Writer) Write(ctx context.Context, s Segment) ([]lake.File, error) {
-	var files []lake.File
+func (w *Writer) Write(ctx context.Context, s Segment) (files []lake.File, err error) {
+	// A panic would come again with every start, while the segment is in the log.
+	defer recovered(&err)
 	for _, rows := range s.Rows {
 		for _, p := range plan(rows, maxPartitions) {
 			if err := ctx.Err(); err != nil {

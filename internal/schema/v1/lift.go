@@ -92,8 +92,7 @@ type older struct {
 
 // attributes moves what has a column of its own there, and the rest as JSON to
 // the column attributes. calling is whether the row is a client's span.
-func (r *Rows) attributes(row int, m pcommon.Map, calling bool) Stats {
-	var stats Stats
+func (r *Rows) attributes(row int, m pcommon.Map, calling bool, stats *Stats) {
 	lifts := r.schema.lifts
 	json := r.scratch.json[:0]
 	json = append(json, '{')
@@ -108,7 +107,7 @@ func (r *Rows) attributes(row int, m pcommon.Map, calling bool) Stats {
 			olds = append(olds, older{lift: l, key: key, value: value})
 		default:
 			current.add(l.column)
-			if !r.lift(l.column, row, value, &stats) {
+			if !r.lift(l.column, row, value, stats) {
 				json = appendMember(json, key, value)
 			}
 		}
@@ -122,7 +121,7 @@ func (r *Rows) attributes(row int, m pcommon.Map, calling bool) Stats {
 				}
 				// The current name counts even with a value of another type.
 				if !current.has(o.lift.column) {
-					o.done = r.lift(o.lift.column, row, o.value, &stats)
+					o.done = r.lift(o.lift.column, row, o.value, stats)
 				}
 			}
 		}
@@ -139,7 +138,6 @@ func (r *Rows) attributes(row int, m pcommon.Map, calling bool) Stats {
 	off := len(r.arena.b)
 	r.arena.b = append(r.arena.b, json...)
 	r.setRef(r.at().attributes, row, r.arena.since(off))
-	return stats
 }
 
 // columnSet is a set of positions in a schema's columns.

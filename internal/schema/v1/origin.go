@@ -17,7 +17,14 @@ type Stats struct {
 	// InvalidRetention counts rows whose spanlake.retention was no retention:
 	// they have the default.
 	InvalidRetention int
+	// ElementsDropped counts events and links beyond MaxElements.
+	ElementsDropped int
 }
+
+// MaxElements is how many events, and how many links, of a span are stored. A
+// row of a file cannot cross pages, whose size is a 32-bit number; an empty link
+// takes 2 bytes in a request and 68 here.
+const MaxElements = 65_536
 
 // scratch is reused by conversions; between them it points to no pdata.
 type scratch struct {

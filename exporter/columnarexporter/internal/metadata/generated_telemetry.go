@@ -31,6 +31,7 @@ type TelemetryBuilder struct {
 	ExporterColumnarBatchesRepeated   metric.Int64Counter
 	ExporterColumnarBufferedSize      metric.Int64ObservableGauge
 	ExporterColumnarBytesWritten      metric.Int64Counter
+	ExporterColumnarElementsDropped   metric.Int64Counter
 	ExporterColumnarFilesWritten      metric.Int64Counter
 	ExporterColumnarFlushDuration     metric.Float64Histogram
 	ExporterColumnarFlushFailures     metric.Int64Counter
@@ -144,6 +145,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_columnar_bytes_written",
 		metric.WithDescription("Size of the files committed. [Alpha]"),
 		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterColumnarElementsDropped, err = builder.meter.Int64Counter(
+		"otelcol_exporter_columnar_elements_dropped",
+		metric.WithDescription("Events and links beyond the first 65,536 of their span; its dropped_events_count and dropped_links_count say so. [Alpha]"),
+		metric.WithUnit("{elements}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterColumnarFilesWritten, err = builder.meter.Int64Counter(

@@ -35,6 +35,7 @@ func TestSetupTelemetry(t *testing.T) {
 	}))
 	tb.ExporterColumnarBatchesRepeated.Add(context.Background(), 1)
 	tb.ExporterColumnarBytesWritten.Add(context.Background(), 1)
+	tb.ExporterColumnarElementsDropped.Add(context.Background(), 1)
 	tb.ExporterColumnarFilesWritten.Add(context.Background(), 1)
 	tb.ExporterColumnarFlushDuration.Record(context.Background(), 1)
 	tb.ExporterColumnarFlushFailures.Add(context.Background(), 1)
@@ -51,6 +52,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterColumnarBytesWritten(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterColumnarElementsDropped(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterColumnarFilesWritten(t, testTel,
