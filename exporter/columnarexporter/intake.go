@@ -116,6 +116,7 @@ func (s *store) admit(ctx context.Context, r request) (wal.Position, bool, error
 	}
 	stats := r.append(s.active)
 	s.active.mark(position, r.batch)
+	s.measure()
 	if stats.ElementsDropped > 0 {
 		s.telemetry.ExporterColumnarElementsDropped.Add(ctx, int64(stats.ElementsDropped))
 	}
@@ -157,6 +158,7 @@ func (s *store) seal() error {
 	}
 	if !ok {
 		s.active.reset() // what it held was refused
+		s.measure()
 		return nil
 	}
 	s.active.number = sealed.Segment
@@ -166,6 +168,7 @@ func (s *store) seal() error {
 	if s.active == nil {
 		s.active = newSegment(s.schemas)
 	}
+	s.measure()
 	s.wakeDrain()
 	return nil
 }

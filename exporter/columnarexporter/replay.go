@@ -32,6 +32,7 @@ func (s *store) takeUp() error {
 		s.replay = append(s.replay, sealed)
 	}
 	s.behind = len(s.replay)
+	s.measure()
 	if s.behind > 0 {
 		s.logger.Info("segments of an earlier run are written now", zap.Int("segments", s.behind))
 	}
@@ -50,6 +51,7 @@ func (s *store) replayAll(ctx context.Context) {
 		}
 		s.mu.Lock()
 		s.behind--
+		s.measure()
 		s.mu.Unlock()
 	}
 	s.mu.Lock()

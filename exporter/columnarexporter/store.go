@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -28,6 +29,8 @@ const (
 	maxPending = 2
 	// shutdownTimeout bounds the writing at shutdown; the rest stays in the log.
 	shutdownTimeout = 2 * time.Second
+	// stuckTimeout bounds the wait for a call of the disk to end after that.
+	stuckTimeout = 5 * time.Second
 )
 
 // store takes rows into the log and writes its segments to the lake.
@@ -67,6 +70,9 @@ type store struct {
 	replayed map[string]struct{}
 	// behind is the number of segments in replay that are not committed.
 	behind int
+
+	ending atomic.Bool // shutdown was called
+	gauges gauges
 }
 
 type state uint8
@@ -132,12 +138,12 @@ func (s *store) open() error {
 	var err error
 	s.log, err = wal.Open(wal.Options{Dir: s.cfg.Log.Directory, MaxBytes: s.cfg.Log.MaxSizeMiB << 20, FS: s.fs})
 	if err != nil {
-		return fmt.Errorf("log::directory: %w", err)
+		return fmt.Errorf("log::directory: %w%s", err, advice(err))
 	}
 	dir := s.cfg.Parquet.Get().Directory
 	s.lake, err = lake.Open(dir, s.fs)
 	if err != nil {
-		return fmt.Errorf("parquet::directory: %w", err)
+		return fmt.Errorf("parquet::directory: %w%s", err, advice(err))
 	}
 	// Numbers that the lake has seen would be taken for stored and dropped.
 	if active := s.log.Active(); s.lake.Committed(s.log.ID(), active) {
@@ -150,43 +156,6 @@ func (s *store) open() error {
 	}
 	s.writer = parquetfile.NewWriter(s.fs, dir)
 	return s.takeUp()
-}
-
-// shutdown stops taking data, writes what is left for at most shutdownTimeout,
-// and gives the directories back. What is not written then stays in the log
-// for the next start. Calls after the first do nothing.
-func (s *store) shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	before := s.state
-	s.state = closed
-	if before == running {
-		// A failure is not lost: the segment is sealed at the next start.
-		if err := s.seal(); err != nil {
-			s.logger.Warn("the last segment stays in the log until the next start", zap.Error(err))
-		}
-	}
-	s.mu.Unlock()
-	if before == closed {
-		return nil
-	}
-	if before == running {
-		s.stopFlush()
-		s.wakeDrain()
-		timeout := s.clock.NewTimer(shutdownTimeout)
-		select {
-		case <-s.drained:
-		case <-timeout.Chan():
-		case <-ctx.Done():
-		}
-		timeout.Stop()
-		s.stopDrain()
-		<-s.drained
-		<-s.flushed
-		if n := s.unwritten(); n > 0 {
-			s.logger.Info("segments stay in the log until the next start", zap.Int("segments", n))
-		}
-	}
-	return s.close()
 }
 
 // close gives everything back that open took, whatever came of it.
