@@ -2,6 +2,7 @@ package v1
 
 import (
 	"math"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -91,7 +92,9 @@ type older struct {
 }
 
 // attributes moves what has a column of its own there, and the rest as JSON to
-// the column attributes. calling is whether the row is a client's span.
+// the column attributes. Of a repeated key that may have a column only the first
+// value counts: another must not take its place there. calling is whether the
+// row is a client's span.
 func (r *Rows) attributes(row int, m pcommon.Map, calling bool, stats *Stats) {
 	lifts := r.schema.lifts
 	json := r.scratch.json[:0]
@@ -104,7 +107,10 @@ func (r *Rows) attributes(row int, m pcommon.Map, calling bool, stats *Stats) {
 		case !ok || l.when == whenCalling && !calling || l.when == whenCalled && calling:
 			json = appendMember(json, key, value)
 		case l.rank > 0:
-			olds = append(olds, older{lift: l, key: key, value: value})
+			if !hasKey(olds, key) {
+				olds = append(olds, older{lift: l, key: key, value: value})
+			}
+		case current.has(l.column): // a key that is repeated
 		default:
 			current.add(l.column)
 			if !r.lift(l.column, row, value, stats) {
@@ -138,6 +144,10 @@ func (r *Rows) attributes(row int, m pcommon.Map, calling bool, stats *Stats) {
 	off := len(r.arena.b)
 	r.arena.b = append(r.arena.b, json...)
 	r.setRef(r.at().attributes, row, r.arena.since(off))
+}
+
+func hasKey(olds []older, key string) bool {
+	return slices.ContainsFunc(olds, func(o older) bool { return o.key == key })
 }
 
 // columnSet is a set of positions in a schema's columns.
