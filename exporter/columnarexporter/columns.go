@@ -77,8 +77,9 @@ func newSchemas(c ColumnsConfig) (schemas, error) {
 // table.
 func (s schemas) declare(to *lake.Store) error {
 	for key, schema := range map[string]*v1.Schema{"spans": s.traces, "logs": s.logs} {
-		var columns []lake.Column
-		for _, l := range schema.Lifts() {
+		added := schema.Lifts()
+		columns := make([]lake.Column, 0, len(added))
+		for _, l := range added {
 			columns = append(columns, lake.Column{Name: l.Name, Type: l.TypeName()})
 		}
 		if err := to.DeclareColumns(schema.Signal, columns); err != nil {

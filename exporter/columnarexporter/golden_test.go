@@ -54,12 +54,12 @@ var golden = map[string]func(*testing.T) *v1.Rows{
 }
 
 func TestGoldenFilesAreReadable(t *testing.T) {
-	for name, make := range golden {
+	for name, rows := range golden {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join("testdata", "v1", name+".parquet")
 			text := filepath.Join("testdata", "v1", name+".json")
 			if _, err := os.Stat(file); err != nil && os.Getenv("SPANLAKE_UPDATE_GOLDEN") != "" {
-				writeGolden(t, file, make(t))
+				writeGolden(t, file, rows(t))
 				require.NoError(t, os.WriteFile(text, goldenJSON(t, file), 0o644))
 			}
 			want, err := os.ReadFile(text)

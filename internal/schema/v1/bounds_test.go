@@ -31,7 +31,7 @@ func TestEventsAndLinksAreBounded(t *testing.T) {
 	require.Equal(t, MaxElements, stored.Links().Len())
 	require.Equal(t, MaxElements, stored.Events().Len())
 	require.EqualValues(t, 2, stored.DroppedEventsCount())
-	require.EqualValues(t, uint32(math.MaxUint32), stored.DroppedLinksCount())
+	require.Equal(t, uint32(math.MaxUint32), stored.DroppedLinksCount())
 }
 
 // A byte of a request becomes at most six in a column: what fits a request

@@ -49,14 +49,14 @@ func (l Lift) TypeName() string {
 	return ""
 }
 
-// LiftFault says which rule a Lift breaks.
-type LiftFault struct {
+// LiftError says which rule a Lift breaks.
+type LiftError struct {
 	Index int // of the Lift
 	Name  string
 	Rule  string // as "must …"
 }
 
-func (f *LiftFault) Error() string { return fmt.Sprintf("%q: %s", f.Name, f.Rule) }
+func (f *LiftError) Error() string { return fmt.Sprintf("%q: %s", f.Name, f.Rule) }
 
 var liftName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./:@-]{0,127}$`)
 
@@ -66,8 +66,8 @@ var otherNames = []string{"date", "hour", "filename", "file_index", "file_row_nu
 
 // LiftFaults lists what keeps the lifts from being added to a schema, at most
 // one a lift.
-func (s *Schema) LiftFaults(lifts []Lift) []*LiftFault {
-	var faults []*LiftFault
+func (s *Schema) LiftFaults(lifts []Lift) []*LiftError {
+	var faults []*LiftError
 	names, ids := map[string]string{}, map[int]string{}
 	for i, l := range lifts {
 		folded, id := strings.ToLower(l.Name), liftID(l.Name)
@@ -84,7 +84,7 @@ func (s *Schema) LiftFaults(lifts []Lift) []*LiftFault {
 			rule = "must be of type string, int, double or bool"
 		}
 		if rule != "" {
-			faults = append(faults, &LiftFault{Index: i, Name: l.Name, Rule: rule})
+			faults = append(faults, &LiftError{Index: i, Name: l.Name, Rule: rule})
 			continue
 		}
 		names[folded], ids[id] = l.Name, l.Name
@@ -105,9 +105,9 @@ func (s *Schema) liftRule(name string) string {
 	case slices.ContainsFunc(s.Lists, func(l ListColumn) bool { return same(l.Name) }), slices.ContainsFunc(otherNames, same):
 		return "must not be a name that readers have for something else"
 	case strings.HasPrefix(strings.ToLower(name), attr.Prefix):
-		return fmt.Sprintf("must not begin with %s", attr.Prefix)
+		return "must not begin with " + attr.Prefix
 	case isOlder:
-		return fmt.Sprintf("must not be an older name: its values are in the column %s", s.Columns[older.column].Name)
+		return "must not be an older name: its values are in the column " + s.Columns[older.column].Name
 	}
 	return ""
 }

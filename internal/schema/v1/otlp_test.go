@@ -42,6 +42,7 @@ func legalValue(v pcommon.Value) {
 		for _, e := range v.Slice().All() {
 			legalValue(e)
 		}
+	default:
 	}
 }
 
