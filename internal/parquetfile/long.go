@@ -15,7 +15,7 @@ const (
 	longValue = 4 << 10
 	// repeatedBytes of long values, of which few differ, keep their dictionary:
 	// the attributes of a large resource would be written with each of its rows.
-	repeatedBytes = 64 << 20
+	repeatedBytes = 16 << 20
 	// repeatedDictionary is the size that a dictionary may have then.
 	repeatedDictionary = 1 << 30
 )

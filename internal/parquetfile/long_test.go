@@ -18,7 +18,7 @@ import (
 // times, not with each row.
 func TestLargeResourceIsNotWrittenWithEachRow(t *testing.T) {
 	td := ptrace.NewTraces()
-	const size, n = 700 << 10, 60
+	const size, n = 700 << 10, 15
 	for i := range 2 {
 		rs := td.ResourceSpans().AppendEmpty()
 		rs.Resource().Attributes().PutStr("large", strings.Repeat(fmt.Sprint(i), size))

@@ -30,11 +30,13 @@ type Writer struct {
 	fs       fsys.FS
 	dir      string
 	encoders map[*v1.Schema]*encoder
+	// partitions is maxPartitions, less in tests.
+	partitions int
 }
 
 // NewWriter returns a writer of files below dir.
 func NewWriter(fs fsys.FS, dir string) *Writer {
-	return &Writer{fs: fs, dir: dir, encoders: map[*v1.Schema]*encoder{}}
+	return &Writer{fs: fs, dir: dir, encoders: map[*v1.Schema]*encoder{}, partitions: maxPartitions}
 }
 
 // Write writes the segment, a file for each partition of each of its rows, and
@@ -47,7 +49,7 @@ func (w *Writer) Write(ctx context.Context, s Segment) (files []lake.File, err e
 	// A panic would come again with every start, while the segment is in the log.
 	defer recovered(&err)
 	for _, rows := range s.Rows {
-		for _, p := range plan(rows, maxPartitions) {
+		for _, p := range plan(rows, w.partitions) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
