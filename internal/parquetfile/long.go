@@ -32,8 +32,8 @@ func (e *encoder) fileOptions(rows *v1.Rows, order []uint32) []parquet.WriterOpt
 	}
 	dictionary := false
 	add := func(t *v1.Table, column int, numbers iter.Seq[int], path ...string) {
-		long, all, distinct := t.LongStrings(column, longValue, numbers)
-		if long > 0 {
+		all, distinct := t.LongStrings(column, longValue, numbers)
+		if all > 0 {
 			options = append(options, parquet.SkipPageBounds(path...), parquet.SkipPageStatistics(path...))
 		}
 		dictionary = dictionary || all > repeatedBytes && distinct < all/4

@@ -1,6 +1,7 @@
 package parquetfile
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanlake/spanlake/internal/fsys/fsystest"
+	"github.com/spanlake/spanlake/internal/schema/schematest"
 	v1 "github.com/spanlake/spanlake/internal/schema/v1"
 )
 
@@ -75,6 +77,24 @@ func TestLongValuesAreNoBounds(t *testing.T) {
 	}
 	require.Equal(t, 2*len("short"), bounds(more[0].Path, v1.ColName))
 	require.Positive(t, bounds(files[0].Path, v1.ColTraceID))
+}
+
+// After a restart the rows of refused requests are not there: they must not
+// show in the file.
+func TestRefusedLongValuesLeaveNoTrace(t *testing.T) {
+	td := schematest.New(1, day).Traces(50)
+	rows := spanRows(td)
+	n := rows.Len()
+	refused := ptrace.NewTraces()
+	rs := refused.ResourceSpans().AppendEmpty()
+	rs.Resource().Attributes().PutStr("service.name", strings.Repeat("x", longValue+1))
+	rs.ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName(strings.Repeat("y", longValue+1))
+	rows.AppendTraces(refused, "7d")
+	rows.Truncate(n)
+	one, two := fsystest.NewCrash(), fsystest.NewCrash()
+	files := write(t, one, Segment{Log: logID, Number: 1, Rows: []*v1.Rows{rows}})
+	require.Equal(t, files, write(t, two, Segment{Log: logID, Number: 1, Rows: []*v1.Rows{spanRows(td)}}))
+	require.True(t, bytes.Equal(content(t, one, files[0].Path), content(t, two, files[0].Path)))
 }
 
 // What one row can hold, behind what is in the page already, fits the 32-bit

@@ -308,6 +308,7 @@ func FuzzRead(f *testing.F) {
 		data[int(at1)%len(data)] ^= flip1
 		data[int(at2)%len(data)] ^= flip2
 		data = data[:len(data)-int(cut)%len(data)]
+		_, _ = Schema(bytes.NewReader(data), int64(len(data)))
 		rows := v1.New(v1.Traces)
 		if err := Read(bytes.NewReader(data), int64(len(data)), rows); err != nil {
 			require.Zero(t, rows.Len())

@@ -88,6 +88,11 @@ func EmptyFile(signal string) ([]byte, error) {
 	if s == nil {
 		return nil, &UnknownSignalError{signal}
 	}
+	return s.EmptyFile()
+}
+
+// EmptyFile is one of the schema.
+func (s *Schema) EmptyFile() ([]byte, error) {
 	var b bytes.Buffer
 	w := parquet.NewGenericWriter[any](&b, s.WriterOptions()...)
 	if err := w.Close(); err != nil {

@@ -196,14 +196,13 @@ func (t *Table) SameString(column, row1, row2 int) bool {
 	return max(row1, row2) < len(c.ref) && c.ref[row1] == c.ref[row2]
 }
 
-// LongStrings counts the strings of a column in the given rows that are longer
-// than limit, the bytes of all of its strings there, and the bytes of those
-// that differ, as far as that can be seen without reading them. Where no string
-// of the table is longer than limit, it counts nothing.
-func (t *Table) LongStrings(column, limit int, rows iter.Seq[int]) (long int, all, distinct int64) {
+// LongStrings is how many bytes the strings longer than limit have that a column
+// holds in the given rows, and how many those of them that differ, as far as
+// that can be seen without reading them.
+func (t *Table) LongStrings(column, limit int, rows iter.Seq[int]) (all, distinct int64) {
 	c := &t.cells[column]
 	if int64(c.longest) <= int64(limit) {
-		return 0, 0, 0
+		return 0, 0
 	}
 	seen := map[ref]struct{}{}
 	for row := range rows {
@@ -211,17 +210,16 @@ func (t *Table) LongStrings(column, limit int, rows iter.Seq[int]) (long int, al
 			continue
 		}
 		v := c.ref[row]
-		all += int64(v.len)
 		if int64(v.len) <= int64(limit) {
 			continue
 		}
-		long++
+		all += int64(v.len)
 		if _, ok := seen[v]; !ok {
 			seen[v] = struct{}{}
 			distinct += int64(v.len)
 		}
 	}
-	return long, all, distinct
+	return all, distinct
 }
 
 // SetString sets a value of a String column, mended where it is not UTF-8.
