@@ -67,6 +67,8 @@ type ParquetConfig struct {
 	// RemoveAfter is how long files that were merged or have expired stay on
 	// disk, so that readers which have begun can finish.
 	RemoveAfter time.Duration `mapstructure:"remove_after"`
+	// Columns that attributes get in addition to those of the schema.
+	Columns ColumnsConfig `mapstructure:"columns"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -173,7 +175,9 @@ func (c *Config) validateParquet(p *ParquetConfig) error {
 	if p.RemoveAfter < 0 {
 		errs = append(errs, fmt.Errorf("parquet::remove_after: %s: must not be negative", p.RemoveAfter))
 	}
-	return errors.Join(append(errs, p.Compaction.validate())...)
+	errs = append(errs, p.Compaction.validate(),
+		validateColumns("spans", v1.Traces, p.Columns.Spans), validateColumns("logs", v1.Logs, p.Columns.Logs))
+	return errors.Join(errs...)
 }
 
 func (c *CompactionConfig) validate() error {

@@ -45,6 +45,13 @@ func TestValidConfigs(t *testing.T) {
 	require.False(t, minimal.ClickHouse.HasValue())
 	require.Zero(t, minimal.Retry.MaxElapsedTime)
 
+	columns, err := load(t, "columns")
+	require.NoError(t, err)
+	require.Equal(t, ColumnsConfig{
+		Spans: []ColumnConfig{{Name: "tenant.id", Type: "string"}, {Name: "cart.items", Type: "int"}},
+		Logs:  []ColumnConfig{{Name: "http.route", Type: "string"}},
+	}, columns.Parquet.Get().Columns)
+
 	full, err := load(t, "full")
 	require.NoError(t, err)
 	require.Equal(t, FlushConfig{Interval: 2 * time.Second, MaxRows: 50_000}, full.Flush)
@@ -56,6 +63,13 @@ func TestValidConfigs(t *testing.T) {
 
 func TestInvalidConfigsNameKeyValueAndRule(t *testing.T) {
 	for name, want := range map[string][]string{
+		"bad_columns": {
+			`parquet::columns::spans::0::name: "http.route": must not be a column that there is: http.route, in whatever case`,
+			`parquet::columns::spans::1::type: "text": must be string, int, double or bool`,
+			`parquet::columns::spans::2::name: "Tenant": must not be there twice, in whatever case: "tenant" is`,
+			`parquet::columns::spans::3::name: "db.statement": must not be an older name: its values are in the column db.query.text`,
+			`parquet::columns::logs::0::name: "spanlake.retention": must not begin with spanlake.`,
+		},
 		"no_backend":     {"parquet and clickhouse: no back end is set: exactly one of the two must be"},
 		"two_backends":   {"parquet and clickhouse: two back ends are set: exactly one of the two must be"},
 		"clickhouse":     {"clickhouse: not available in this release"},

@@ -81,6 +81,7 @@ func (s *store) next() (*segment, bool) {
 func (s *store) done(stored *segment) {
 	s.mu.Lock()
 	s.pending = slices.Delete(s.pending, 0, 1) // and keeps no reference
+	s.measure()
 	s.mu.Unlock()
 	if !stored.reset() {
 		return

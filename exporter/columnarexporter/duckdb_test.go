@@ -144,6 +144,39 @@ func TestDuckDBColumnTypes(t *testing.T) {
 		scan(t, db, "select typeof(events) from "+glob(dir, "traces")+" limit 1"))
 }
 
+// Files with and without additional columns are one table; where the column is
+// not, the attribute is.
+func TestDuckDBReadsAdditionalColumns(t *testing.T) {
+	dir := t.TempDir()
+	td := batch(1, 1, "")
+	m := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes()
+	m.PutStr("tenant.id", "blue")
+	m.PutInt("cart.items", 3)
+	m.PutDouble("cart.total", 2.5)
+	m.PutBool("cache.hit", false)
+	more, err := v1.Extend(v1.Traces, []v1.Lift{
+		{Name: "tenant.id", Type: v1.String},
+		{Name: "cart.items", Type: v1.Int64},
+		{Name: "cart.total", Type: v1.Double},
+		{Name: "cache.hit", Type: v1.Bool},
+	})
+	require.NoError(t, err)
+	for i, schema := range []*v1.Schema{v1.Traces, more} {
+		rows := v1.New(schema)
+		rows.AppendTraces(td, "7d")
+		_, err := parquetfile.NewWriter(fsys.OS, dir).Write(t.Context(), parquetfile.Segment{
+			Log: "0123456789abcdef", Number: uint64(i + 1), Rows: []*v1.Rows{rows},
+		})
+		require.NoError(t, err)
+	}
+	db := openDuckDB(t)
+	spans := fmt.Sprintf("read_parquet('%s/traces/**/*.parquet', hive_partitioning = true, union_by_name = true)", dir)
+	require.Equal(t, []string{"blue", "3", "2.5", "false", "BIGINT", "{}"}, scan(t, db,
+		`select "tenant.id", "cart.items", "cart.total", "cache.hit", typeof("cart.items"), attributes from `+spans+` where "tenant.id" = 'blue'`))
+	require.Equal(t, []string{"2"}, scan(t, db,
+		`select count(*) from `+spans+` where coalesce("tenant.id", (attributes->>'$."tenant.id"')) = 'blue'`))
+}
+
 func TestDuckDBReadsLogs(t *testing.T) {
 	dir := t.TempDir()
 	ld := plog.NewLogs()

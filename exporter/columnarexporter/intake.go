@@ -13,8 +13,8 @@ import (
 	"github.com/spanlake/spanlake/internal/wal"
 )
 
-// maxRequest bounds a request as protobuf: in JSON, where a byte may become
-// six, it still fits a page of a file.
+// maxRequest bounds a request as protobuf. A byte may become six in JSON, and
+// a row's value has to fit a page of a file, whose size is a 32-bit number.
 const maxRequest = 256 << 20
 
 var (
@@ -116,6 +116,10 @@ func (s *store) admit(ctx context.Context, r request) (wal.Position, bool, error
 	}
 	stats := r.append(s.active)
 	s.active.mark(position, r.batch)
+	s.measure()
+	if stats.ElementsDropped > 0 {
+		s.telemetry.ExporterColumnarElementsDropped.Add(ctx, int64(stats.ElementsDropped))
+	}
 	if stats.InvalidRetention > 0 {
 		s.telemetry.ExporterColumnarRetentionReplaced.Add(ctx, int64(stats.InvalidRetention), r.kind.attributes())
 	}
@@ -154,6 +158,7 @@ func (s *store) seal() error {
 	}
 	if !ok {
 		s.active.reset() // what it held was refused
+		s.measure()
 		return nil
 	}
 	s.active.number = sealed.Segment
@@ -161,8 +166,9 @@ func (s *store) seal() error {
 	s.pending = append(s.pending, s.active)
 	s.active, s.spare = s.spare, nil
 	if s.active == nil {
-		s.active = newSegment()
+		s.active = newSegment(s.schemas)
 	}
+	s.measure()
 	s.wakeDrain()
 	return nil
 }

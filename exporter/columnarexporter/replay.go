@@ -32,6 +32,7 @@ func (s *store) takeUp() error {
 		s.replay = append(s.replay, sealed)
 	}
 	s.behind = len(s.replay)
+	s.measure()
 	if s.behind > 0 {
 		s.logger.Info("segments of an earlier run are written now", zap.Int("segments", s.behind))
 	}
@@ -43,13 +44,14 @@ func (s *store) replayAll(ctx context.Context) {
 	var seg *segment
 	for _, sealed := range s.replay {
 		if seg == nil {
-			seg = newSegment()
+			seg = newSegment(s.schemas)
 		}
 		if !s.replayOne(ctx, sealed, seg) {
 			return
 		}
 		s.mu.Lock()
 		s.behind--
+		s.measure()
 		s.mu.Unlock()
 	}
 	s.mu.Lock()

@@ -27,8 +27,8 @@ type mark struct {
 	batch        string
 }
 
-func newSegment() *segment {
-	return &segment{traces: v1.New(v1.Traces), logs: v1.New(v1.Logs), batches: map[string]wal.Position{}}
+func newSegment(s schemas) *segment {
+	return &segment{traces: v1.New(s.traces), logs: v1.New(s.logs), batches: map[string]wal.Position{}}
 }
 
 // rows is the number of rows of both signals.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -29,6 +30,8 @@ const (
 	maxPending = 2
 	// shutdownTimeout bounds the writing at shutdown; the rest stays in the log.
 	shutdownTimeout = 2 * time.Second
+	// stuckTimeout bounds the wait for a call of the disk to end after that.
+	stuckTimeout = 5 * time.Second
 )
 
 // store takes rows into the log and writes its segments to the lake.
@@ -39,6 +42,7 @@ const (
 type store struct {
 	cfg       *Config
 	retention retention
+	schemas   schemas
 	fs        fsys.FS
 	clock     clockwork.Clock
 	logger    *zap.Logger
@@ -68,6 +72,9 @@ type store struct {
 	replayed map[string]struct{}
 	// behind is the number of segments in replay that are not committed.
 	behind int
+
+	ending atomic.Bool // shutdown was called
+	gauges gauges
 }
 
 type state uint8
@@ -84,15 +91,20 @@ func newStore(cfg *Config, set component.TelemetrySettings, fs fsys.FS, clock cl
 		return nil, err
 	}
 	p := cfg.Parquet.Get()
+	schemas, err := newSchemas(p.Columns)
+	if err != nil {
+		return nil, err
+	}
 	s := &store{
 		cfg:       cfg,
 		retention: retention{traces: p.Retention.Default, logs: p.Retention.Logs},
+		schemas:   schemas,
 		fs:        fs,
 		clock:     clock,
 		logger:    set.Logger,
 		telemetry: telemetry,
 		wake:      make(chan struct{}, 1),
-		active:    newSegment(),
+		active:    newSegment(schemas),
 		replayed:  map[string]struct{}{},
 	}
 	if s.retention.logs == "" {
@@ -130,12 +142,12 @@ func (s *store) open() error {
 	var err error
 	s.log, err = wal.Open(wal.Options{Dir: s.cfg.Log.Directory, MaxBytes: s.cfg.Log.MaxSizeMiB << 20, FS: s.fs})
 	if err != nil {
-		return fmt.Errorf("log::directory: %w", err)
+		return fmt.Errorf("log::directory: %w%s", err, advice(err))
 	}
 	dir := s.cfg.Parquet.Get().Directory
 	s.lake, err = lake.Open(dir, s.fs)
 	if err != nil {
-		return fmt.Errorf("parquet::directory: %w", err)
+		return fmt.Errorf("parquet::directory: %w%s", err, advice(err))
 	}
 	// Numbers that the lake has seen would be taken for stored and dropped.
 	if active := s.log.Active(); s.lake.Committed(s.log.ID(), active) {
@@ -143,50 +155,14 @@ func (s *store) open() error {
 			"segments were deleted, or an older copy was put back; move the directory away to begin a new log",
 			s.cfg.Log.Directory, active)
 	}
+	if err := s.schemas.declare(s.lake); err != nil {
+		return err
+	}
 	s.writer = parquetfile.NewWriter(s.fs, dir)
 	if err := s.openKeeper(dir); err != nil {
 		return fmt.Errorf("parquet::directory: %w", err)
 	}
 	return s.takeUp()
-}
-
-// shutdown stops taking data, writes what is left for at most shutdownTimeout,
-// and gives the directories back. What is not written then stays in the log
-// for the next start. Calls after the first do nothing.
-func (s *store) shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	before := s.state
-	s.state = closed
-	if before == running {
-		// A failure is not lost: the segment is sealed at the next start.
-		if err := s.seal(); err != nil {
-			s.logger.Warn("the last segment stays in the log until the next start", zap.Error(err))
-		}
-	}
-	s.mu.Unlock()
-	if before == closed {
-		return nil
-	}
-	if before == running {
-		s.stopFlush()
-		s.stopKeep()
-		s.wakeDrain()
-		timeout := s.clock.NewTimer(shutdownTimeout)
-		select {
-		case <-s.drained:
-		case <-timeout.Chan():
-		case <-ctx.Done():
-		}
-		timeout.Stop()
-		s.stopDrain()
-		<-s.drained
-		<-s.flushed
-		<-s.kept
-		if n := s.unwritten(); n > 0 {
-			s.logger.Info("segments stay in the log until the next start", zap.Int("segments", n))
-		}
-	}
-	return s.close()
 }
 
 // close gives everything back that open took, whatever came of it.

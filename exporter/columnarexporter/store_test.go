@@ -231,7 +231,7 @@ func TestRefusesWhenBehind(t *testing.T) {
 	require.ErrorIs(t, err, errBehind)
 	require.False(t, consumererror.IsPermanent(err))
 	require.Len(t, accepted, maxPending+1)
-	require.Positive(t, r.buffered())
+	require.Positive(t, r.gauges.buffered.Load())
 
 	disk.Hook(nil)
 	require.Eventually(t, func() bool {

@@ -3,6 +3,7 @@ package columnarexporter
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -31,7 +32,7 @@ func (k kind) refusal(reason string) metric.MeasurementOption {
 func (s *store) observe() error {
 	return errors.Join(
 		s.telemetry.RegisterExporterColumnarSegmentsPendingCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(s.unwritten()))
+			o.Observe(s.gauges.pending.Load())
 			return nil
 		}),
 		s.telemetry.RegisterExporterColumnarLogSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
@@ -39,7 +40,7 @@ func (s *store) observe() error {
 			return nil
 		}),
 		s.telemetry.RegisterExporterColumnarBufferedSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(s.buffered())
+			o.Observe(s.gauges.buffered.Load())
 			return nil
 		}),
 		s.telemetry.RegisterExporterColumnarLakeFilesCallback(func(_ context.Context, o metric.Int64Observer) error {
@@ -65,14 +66,18 @@ func (s *store) eachSignal(fn func(files, bytes int64, of metric.ObserveOption))
 	}
 }
 
-func (s *store) buffered() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// gauges are sizes as of the last change. They are read without mu, which a
+// request may hold while it waits for the disk.
+type gauges struct{ pending, buffered atomic.Int64 }
+
+// measure is called after each change, with mu held.
+func (s *store) measure() {
+	s.gauges.pending.Store(int64(len(s.pending) + s.behind))
 	n := s.active.bytes()
 	for _, p := range s.pending {
 		n += p.bytes()
 	}
-	return n
+	s.gauges.buffered.Store(n)
 }
 
 func (s *store) countStored(seg *segment, files []lake.File, took time.Duration) {

@@ -12,8 +12,9 @@ import (
 )
 
 var (
-	errTorn  = errors.New("is cut short or damaged")
-	errPlace = errors.New("is not of a kind that belongs there")
+	errTorn    = errors.New("is cut short or damaged")
+	errVersion = errors.New("has format version")
+	errPlace   = errors.New("is not of a kind that belongs there")
 )
 
 // decode adds the lines of a manifest up. A last line that is torn is left out.
@@ -128,7 +129,7 @@ func checkHeader(text []byte) error {
 		return fmt.Errorf("has format %q, not %q", h.Format, formatName)
 	}
 	if h.Version != formatVersion {
-		return fmt.Errorf("has format version %d, this program reads version %d", h.Version, formatVersion)
+		return fmt.Errorf("%w %d, this program reads version %d", errVersion, h.Version, formatVersion)
 	}
 	return nil
 }

@@ -67,9 +67,13 @@ func (s *Store) readOwn() (bool, error) {
 		return false, err
 	}
 	s.state, err = readManifest(f)
-	if err != nil {
-		err = fmt.Errorf("%s: %w", manifestName, err)
-	} else {
+	switch {
+	case errors.Is(err, errVersion):
+		err = fmt.Errorf("%s: %w: a newer release wrote it, start that one", manifestName, err)
+	case err != nil:
+		err = fmt.Errorf("%s: %w; put it back from a copy, or begin a new lake in another directory: "+
+			"the data files here stay readable without it", manifestName, err)
+	default:
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {

@@ -40,7 +40,7 @@ func newEncoder(schema *v1.Schema) *encoder {
 
 // encode writes the rows in the given order as a file to out.
 func (e *encoder) encode(ctx context.Context, out io.Writer, rows *v1.Rows, order []uint32, metadata []keyValue) error {
-	w := parquet.NewGenericWriter[any](out, e.options...)
+	w := parquet.NewGenericWriter[any](out, e.fileOptions(rows, order)...)
 	for _, m := range metadata {
 		w.SetKeyValueMetadata(m.key, m.value)
 	}

@@ -153,6 +153,29 @@ func TestMergeAcrossRowGroups(t *testing.T) {
 	require.False(t, ok)
 }
 
+// What is done for long values when rows are written is done again.
+func TestMergeLongValues(t *testing.T) {
+	fs := fsystest.NewCrash()
+	var inputs []lake.File
+	for n := range 2 {
+		td := ptrace.NewTraces()
+		rs := td.ResourceSpans().AppendEmpty()
+		rs.Resource().Attributes().PutStr("large", strings.Repeat("x", 60_000)+fmt.Sprint(n))
+		spanSlice := rs.ScopeSpans().AppendEmpty().Spans()
+		for i := range 400 {
+			spanSlice.AppendEmpty().SetStartTimestamp(pcommon.Timestamp(i))
+		}
+		inputs = append(inputs, write(t, fs, Segment{Log: logID, Number: uint64(n), Rows: []*v1.Rows{spanRows(td)}})...)
+	}
+	outputs, err := mergeFiles(fs, 1, inputs...)
+	require.NoError(t, err)
+	require.Less(t, outputs[0].Bytes, int64(200_000))
+	file := open(t, content(t, fs, outputs[0].Path))
+	leaf, _ := file.Schema().Lookup(v1.ColResourceAttributes)
+	require.Empty(t, file.Metadata().RowGroups[0].Columns[leaf.ColumnIndex].MetaData.Statistics.MaxValue)
+	require.Less(t, file.Metadata().RowGroups[0].Columns[leaf.ColumnIndex].MetaData.TotalUncompressedSize, int64(1<<20))
+}
+
 func TestMergeLogs(t *testing.T) {
 	fs := fsystest.NewCrash()
 	want := v1.New(v1.Logs)

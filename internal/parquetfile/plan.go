@@ -11,7 +11,12 @@ import (
 
 const hourNanos = int64(time.Hour)
 
-// partition is what becomes one file: rows of one retention and hour.
+// maxPartitions bounds the files of a segment and signal: a sender with wild
+// timestamps would make one a row, each with its syncs.
+const maxPartitions = 256
+
+// partition is what becomes one file: rows of one retention and, but for those
+// of merged partitions, of one hour.
 type partition struct {
 	retention string
 	hour      int64    // since 1970 UTC
@@ -31,10 +36,15 @@ type place struct {
 	hour      int64
 }
 
+func comparePlaces(a, b place) int {
+	return cmp.Or(strings.Compare(a.retention, b.retention), cmp.Compare(a.hour, b.hour))
+}
+
 // plan divides rows into partitions, sorted by retention and hour, and sorts
-// each by service and time. It costs 28 bytes a row, however many the
-// partitions are.
-func plan(rows *v1.Rows) []partition {
+// each by service and time. Where there are more partitions than most, the rows
+// of the smallest are filed with the largest of the same retention. It costs 28
+// bytes a row, however many the partitions are.
+func plan(rows *v1.Rows, most int) []partition {
 	n := rows.Len()
 	if n == 0 {
 		return nil
@@ -43,9 +53,7 @@ func plan(rows *v1.Rows) []partition {
 	timeAt, serviceAt, retentionAt := schema.Index(v1.ColTimestamp), schema.Index(v1.ColServiceName), schema.Index(v1.ColRetention)
 
 	services := newRanks(strings.Compare)
-	places := newRanks(func(a, b place) int {
-		return cmp.Or(strings.Compare(a.retention, b.retention), cmp.Compare(a.hour, b.hour))
-	})
+	places := newRanks(comparePlaces)
 	keys := make([]key, n)
 	var last place
 	for row := range keys {
@@ -69,6 +77,12 @@ func plan(rows *v1.Rows) []partition {
 			k.service = services.number(text(rows, serviceAt, row))
 		}
 	}
+	if len(places.values) > most {
+		target := mergePlaces(places.values, sizes(keys, len(places.values)), most)
+		for i := range keys {
+			keys[i].partition = target[keys[i].partition]
+		}
+	}
 	serviceRank, placeRank := services.ranks(), places.ranks()
 	for i := range keys {
 		keys[i].service = serviceRank[keys[i].service]
@@ -77,7 +91,7 @@ func plan(rows *v1.Rows) []partition {
 	slices.SortFunc(keys, compareKeys)
 
 	order := make([]uint32, n)
-	partitions := make([]partition, 0, len(places.values))
+	partitions := make([]partition, 0, min(len(places.values), most))
 	slices.SortFunc(places.values, places.compare)
 	for from := 0; from < n; {
 		to := from
@@ -89,6 +103,45 @@ func plan(rows *v1.Rows) []partition {
 		from = to
 	}
 	return partitions
+}
+
+func sizes(keys []key, partitions int) []int {
+	rows := make([]int, partitions)
+	for i := range keys {
+		rows[keys[i].partition]++
+	}
+	return rows
+}
+
+// mergePlaces says for each place where its rows go, such that at most so many are
+// left: the largest of each retention, whatever their number, for a row never
+// changes its retention, and then the largest of all. Of places of equal size
+// the earlier counts as the larger, so that the same rows go the same ways.
+func mergePlaces(places []place, rows []int, most int) []uint32 {
+	bySize := make([]uint32, len(places))
+	for i := range bySize {
+		bySize[i] = uint32(i)
+	}
+	slices.SortFunc(bySize, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(rows[b], rows[a]), comparePlaces(places[a], places[b]))
+	})
+	largest := map[string]uint32{} // by retention
+	for _, n := range bySize {
+		if _, there := largest[places[n].retention]; !there {
+			largest[places[n].retention] = n
+		}
+	}
+	target := make([]uint32, len(places))
+	left := most - len(largest)
+	for _, n := range bySize {
+		to := largest[places[n].retention]
+		if n != to && left > 0 {
+			left--
+			to = n
+		}
+		target[n] = to
+	}
+	return target
 }
 
 func compareKeys(a, b key) int {

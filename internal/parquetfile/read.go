@@ -14,22 +14,46 @@ import (
 	v1 "github.com/spanlake/spanlake/internal/schema/v1"
 )
 
-// Read appends the rows of a file to rows, which have the file's schema, or
-// nothing when it returns an error. Columns are found by name; ones that the
-// schema does not know are left out, and ones that the file does not have are
-// null.
+// Schema is the schema that reads all of a file: that of its signal, with the
+// additional columns that the file has.
+func Schema(in io.ReaderAt, size int64) (schema *v1.Schema, err error) {
+	defer recovered(&err)
+	file, err := parquet.OpenFile(in, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	if err != nil {
+		return nil, err
+	}
+	signal, _ := file.Lookup(v1.KeySignal)
+	base := v1.ForSignal(signal)
+	if base == nil {
+		return nil, &v1.UnknownSignalError{Signal: signal}
+	}
+	if err := checkFile(file, base); err != nil {
+		return nil, err
+	}
+	lifts := slices.DeleteFunc(v1.LiftsOf(file.Schema()), func(l v1.Lift) bool { return base.Index(l.Name) >= 0 })
+	return v1.Extend(base, lifts)
+}
+
+// recovered makes a panic of parquet-go an error: it trusts a file's numbers in
+// places, and has limits that it meets so.
+func recovered(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("damaged file or values too large: %v", r)
+	}
+}
+
+// Read appends the rows of a file to rows, or nothing when it returns an error.
+// Columns are found by name; ones that the rows' schema does not know are left
+// out (Schema gives one that knows all), and ones that the file does not have
+// are null.
 func Read(in io.ReaderAt, size int64, rows *v1.Rows) (err error) {
 	before := rows.Len()
 	defer func() {
-		// parquet-go trusts a file's numbers in places: a damaged file makes it
-		// panic.
-		if r := recover(); r != nil {
-			err = fmt.Errorf("damaged file: %v", r)
-		}
 		if err != nil {
 			rows.Truncate(before)
 		}
 	}()
+	defer recovered(&err)
 	file, err := parquet.OpenFile(in, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
 		return err
@@ -67,6 +91,9 @@ func readGroup(file *parquet.File, group parquet.RowGroup, rows *v1.Rows) error 
 		if !ok {
 			continue
 		}
+		if err := checkType(leaf, c); err != nil {
+			return fmt.Errorf("column %s: %w", c.Name, err)
+		}
 		row := first
 		err := eachValue(chunks[leaf.ColumnIndex], func(v parquet.Value) error {
 			row++
@@ -98,6 +125,9 @@ func readList(file *parquet.File, chunks []parquet.ColumnChunk, rows *v1.Rows, l
 		if !ok {
 			continue
 		}
+		if err := checkType(leaf, c); err != nil {
+			return fmt.Errorf("column %s.%s: %w", name, c.Name, err)
+		}
 		seen := make([]uint32, 0, n)
 		element := base
 		err := eachValue(chunks[leaf.ColumnIndex], func(v parquet.Value) error {
@@ -124,6 +154,15 @@ func readList(file *parquet.File, chunks []parquet.ColumnChunk, rows *v1.Rows, l
 	}
 	if counted {
 		l.SetCounts(first, counts)
+	}
+	return nil
+}
+
+// checkType refuses a column that has the name of another: its values would be
+// taken for something else.
+func checkType(leaf parquet.LeafColumn, c v1.Column) error {
+	if got, want := leaf.Node.Type().Kind(), c.Kind(); got != want {
+		return fmt.Errorf("it is of type %s, where %s was expected", got, want)
 	}
 	return nil
 }
@@ -192,8 +231,11 @@ func set(t *v1.Table, column, row int, v parquet.Value) error {
 	case v1.Double:
 		t.SetNum(column, row, int64(math.Float64bits(v.Double())))
 	case v1.Bool:
-		if v.Boolean() {
+		switch {
+		case v.Boolean():
 			t.SetNum(column, row, 1)
+		case c.Optional:
+			t.SetNum(column, row, 0)
 		}
 	default:
 		t.SetNum(column, row, v.Int64())

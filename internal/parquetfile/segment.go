@@ -29,12 +29,14 @@ type Segment struct {
 type Writer struct {
 	fs       fsys.FS
 	dir      string
-	encoders map[string]*encoder // by signal
+	encoders map[*v1.Schema]*encoder
+	// partitions is maxPartitions, less in tests.
+	partitions int
 }
 
 // NewWriter returns a writer of files below dir.
 func NewWriter(fs fsys.FS, dir string) *Writer {
-	return &Writer{fs: fs, dir: dir, encoders: map[string]*encoder{}}
+	return &Writer{fs: fs, dir: dir, encoders: map[*v1.Schema]*encoder{}, partitions: maxPartitions}
 }
 
 // Write writes the segment, a file for each partition of each of its rows, and
@@ -43,10 +45,11 @@ func NewWriter(fs fsys.FS, dir string) *Writer {
 // again, in this process or another, gives the same names and bytes, and
 // replaces what is there. Files are written one after the other, so that the
 // memory needed does not grow with their number.
-func (w *Writer) Write(ctx context.Context, s Segment) ([]lake.File, error) {
-	var files []lake.File
+func (w *Writer) Write(ctx context.Context, s Segment) (files []lake.File, err error) {
+	// A panic would come again with every start, while the segment is in the log.
+	defer recovered(&err)
 	for _, rows := range s.Rows {
-		for _, p := range plan(rows) {
+		for _, p := range plan(rows, w.partitions) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
@@ -79,10 +82,10 @@ func (w *Writer) writePartition(ctx context.Context, s Segment, rows *v1.Rows, p
 }
 
 func (w *Writer) encoder(schema *v1.Schema) *encoder {
-	e := w.encoders[schema.Signal]
+	e := w.encoders[schema]
 	if e == nil {
 		e = newEncoder(schema)
-		w.encoders[schema.Signal] = e
+		w.encoders[schema] = e
 	}
 	return e
 }

@@ -308,9 +308,49 @@ func FuzzRead(f *testing.F) {
 		data[int(at1)%len(data)] ^= flip1
 		data[int(at2)%len(data)] ^= flip2
 		data = data[:len(data)-int(cut)%len(data)]
+		_, _ = Schema(bytes.NewReader(data), int64(len(data)))
 		rows := v1.New(v1.Traces)
 		if err := Read(bytes.NewReader(data), int64(len(data)), rows); err != nil {
 			require.Zero(t, rows.Len())
 		}
 	})
+}
+
+// Any spans that OTLP can carry are in the files as they are in the rows.
+func FuzzOTLPThroughFiles(f *testing.F) {
+	data, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(schematest.New(1, day).Traces(2))
+	require.NoError(f, err)
+	f.Add(data)
+	f.Add([]byte("\n\x08\x12\x06\x12\x04j\x00j\x00\n\x00"))
+	schema := extended(f, v1.Traces, shopLifts...)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(data)
+		if err != nil || len(data) > 100_000 || td.SpanCount() == 0 {
+			return
+		}
+		rows := v1.New(schema)
+		rows.AppendTraces(td, "7d")
+		fs := fsystest.NewCrash()
+		files := write(t, fs, Segment{Log: logID, Number: 1, Rows: []*v1.Rows{rows}})
+		require.True(t, slices.Equal(spans(t, rows), spans(t, readAll(t, fs, schema, files))))
+	})
+}
+
+// A page says its checksum: a file that the disk has changed is refused, never
+// read as other rows.
+func TestChangedPageIsRefused(t *testing.T) {
+	fs := fsystest.NewCrash()
+	rows := spanRows(schematest.New(1, day).Traces(20))
+	data := content(t, fs, write(t, fs, Segment{Log: logID, Number: 7, Rows: []*v1.Rows{rows}})[0].Path)
+	for _, c := range open(t, data).Metadata().RowGroups[0].Columns {
+		first, length := c.MetaData.DataPageOffset, c.MetaData.TotalCompressedSize
+		if dictionary := c.MetaData.DictionaryPageOffset; dictionary > 0 {
+			first = dictionary
+		}
+		changed := slices.Clone(data)
+		changed[first+length-1] ^= 0x10 // the last byte of the last page
+		back := v1.New(v1.Traces)
+		require.Error(t, Read(bytes.NewReader(changed), int64(len(changed)), back), c.MetaData.PathInSchema)
+		require.Zero(t, back.Len())
+	}
 }

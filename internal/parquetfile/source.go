@@ -62,13 +62,9 @@ func openSource(fsy fsys.FS, dir string, entry lake.File, schema *v1.Schema) (*s
 	})
 }
 
-// guard makes a panic an error: parquet-go trusts a file's numbers in places.
+// guard makes a panic of parquet-go in read an error.
 func guard(read func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("damaged file: %v", r)
-		}
-	}()
+	defer recovered(&err)
 	return read()
 }
 

@@ -69,5 +69,40 @@ func (m *merge) unite(schema *v1.Schema) error {
 			s.cursors = append(s.cursors, c)
 		}
 	}
+	m.options = append(m.options, m.longOptions()...)
 	return nil
+}
+
+// longOptions are those that fileOptions chose for inputs with long values, as
+// far as their footers tell.
+func (m *merge) longOptions() []parquet.WriterOption {
+	var options []parquet.WriterOption
+	dictionary := false
+	for i := range m.leaves {
+		l := &m.leaves[i]
+		if l.kind != parquet.ByteArray {
+			continue
+		}
+		unbounded, long := false, false
+		for _, s := range m.sources {
+			leaf, ok := s.parquet.Schema().Lookup(l.path...)
+			for _, group := range s.parquet.Metadata().RowGroups {
+				if !ok {
+					break
+				}
+				meta := &group.Columns[leaf.ColumnIndex].MetaData
+				values := meta.SizeStatistics.UnencodedByteArrayDataBytes
+				unbounded = unbounded || values > 0 && len(meta.Statistics.MaxValue) == 0
+				long = long || values > repeatedBytes && meta.TotalUncompressedSize < values/4
+			}
+		}
+		if unbounded {
+			options = append(options, parquet.SkipPageBounds(l.path...), parquet.SkipPageStatistics(l.path...))
+		}
+		dictionary = dictionary || long
+	}
+	if dictionary {
+		options = append(options, parquet.DictionaryMaxBytes(repeatedDictionary))
+	}
+	return options
 }

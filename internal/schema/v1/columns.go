@@ -53,84 +53,89 @@ const (
 )
 
 // Traces is the schema of spans.
-var Traces = &Schema{
-	Signal: SignalTraces,
-	Columns: slices.Concat(
-		[]Column{
-			{Name: ColTimestamp, ID: 1, Type: Time, Encoding: Delta},
-			{Name: ColDuration, ID: 2, Type: Int64, Optional: true, Encoding: Delta},
-			{Name: ColServiceName, ID: 12, Type: String, Encoding: Dict},
-			{Name: ColName, ID: 8, Type: String, Encoding: Dict},
-			{Name: ColKind, ID: 9, Type: Int32, Encoding: Dict},
-			{Name: ColStatusCode, ID: 10, Type: Int32, Encoding: Dict},
-			{Name: ColStatusMessage, ID: 11, Type: String, Optional: true, Encoding: Dict, NoBounds: true},
-			{Name: ColTraceID, ID: 3, Type: TraceID, Encoding: Dict, Bloom: true},
-			{Name: ColSpanID, ID: 4, Type: SpanID, Encoding: Length},
-			{Name: ColParentSpanID, ID: 5, Type: SpanID, Optional: true, Encoding: Length},
-			{Name: ColTraceState, ID: 6, Type: String, Optional: true, Encoding: Dict},
-			{Name: ColFlags, ID: 7, Type: Uint32, Encoding: Dict},
-		},
-		attributeColumns,
-		[]Column{
-			{Name: ColSource, ID: 18, Type: String, Optional: true, Encoding: Dict},
-			{Name: ColClass, ID: 19, Type: String, Optional: true, Encoding: Dict},
-			{Name: ColRetention, ID: 20, Type: String, Encoding: Dict},
-			{Name: ColAdjustedCount, ID: 21, Type: Double, Encoding: Dict},
-			{Name: ColTrimmed, ID: 22, Type: Bool, Encoding: Plain},
-			{Name: ColDroppedAttributes, ID: 23, Type: Uint32, Optional: true, Encoding: Dict},
-			{Name: ColDroppedEvents, ID: 24, Type: Uint32, Optional: true, Encoding: Dict},
-			{Name: ColDroppedLinks, ID: 25, Type: Uint32, Optional: true, Encoding: Dict},
-		},
-		originColumns,
-		spanAttributeColumns,
-		resourceAttributeColumns,
-	),
-	Lists: []ListColumn{
-		{Name: ColEvents, ID: 100, ElementID: 101, Columns: []Column{
-			eventTimestamp:  {Name: ColTimestamp, ID: 102, Type: Time, Encoding: Delta},
-			eventName:       {Name: ColName, ID: 103, Type: String, Encoding: Dict},
-			eventAttributes: {Name: ColAttributes, ID: 104, Type: String, Encoding: Length, NoBounds: true},
-			eventDropped:    {Name: ColDroppedAttributes, ID: 105, Type: Uint32, Encoding: Dict},
-		}},
-		{Name: ColLinks, ID: 110, ElementID: 111, Columns: []Column{
-			linkTraceID:    {Name: ColTraceID, ID: 112, Type: TraceID, Encoding: Length, NoBounds: true},
-			linkSpanID:     {Name: ColSpanID, ID: 113, Type: SpanID, Encoding: Length, NoBounds: true},
-			linkTraceState: {Name: ColTraceState, ID: 114, Type: String, Encoding: Dict, NoBounds: true},
-			linkFlags:      {Name: ColFlags, ID: 115, Type: Uint32, Encoding: Dict},
-			linkAttributes: {Name: ColAttributes, ID: 116, Type: String, Encoding: Length, NoBounds: true},
-			linkDropped:    {Name: ColDroppedAttributes, ID: 117, Type: Uint32, Encoding: Dict},
-		}},
+var Traces = func() *Schema {
+	s := Schema{Signal: SignalTraces, Columns: spanColumns, Lists: spanLists}
+	return newSchema(s, spanLifts(&s))
+}()
+
+var spanColumns = slices.Concat(
+	[]Column{
+		{Name: ColTimestamp, ID: 1, Type: Time, Encoding: Delta},
+		{Name: ColDuration, ID: 2, Type: Int64, Optional: true, Encoding: Delta},
+		{Name: ColServiceName, ID: 12, Type: String, Encoding: Dict},
+		{Name: ColName, ID: 8, Type: String, Encoding: Dict},
+		{Name: ColKind, ID: 9, Type: Int32, Encoding: Dict},
+		{Name: ColStatusCode, ID: 10, Type: Int32, Encoding: Dict},
+		{Name: ColStatusMessage, ID: 11, Type: String, Optional: true, Encoding: Dict, NoBounds: true},
+		{Name: ColTraceID, ID: 3, Type: TraceID, Encoding: Dict, Bloom: true},
+		{Name: ColSpanID, ID: 4, Type: SpanID, Encoding: Length},
+		{Name: ColParentSpanID, ID: 5, Type: SpanID, Optional: true, Encoding: Length},
+		{Name: ColTraceState, ID: 6, Type: String, Optional: true, Encoding: Dict},
+		{Name: ColFlags, ID: 7, Type: Uint32, Encoding: Dict},
 	},
+	attributeColumns,
+	[]Column{
+		{Name: ColSource, ID: 18, Type: String, Optional: true, Encoding: Dict},
+		{Name: ColClass, ID: 19, Type: String, Optional: true, Encoding: Dict},
+		{Name: ColRetention, ID: 20, Type: String, Encoding: Dict},
+		{Name: ColAdjustedCount, ID: 21, Type: Double, Encoding: Dict},
+		{Name: ColTrimmed, ID: 22, Type: Bool, Encoding: Plain},
+		{Name: ColDroppedAttributes, ID: 23, Type: Uint32, Optional: true, Encoding: Dict},
+		{Name: ColDroppedEvents, ID: 24, Type: Uint32, Optional: true, Encoding: Dict},
+		{Name: ColDroppedLinks, ID: 25, Type: Uint32, Optional: true, Encoding: Dict},
+	},
+	originColumns,
+	spanAttributeColumns,
+	resourceAttributeColumns,
+)
+
+var spanLists = []ListColumn{
+	{Name: ColEvents, ID: 100, ElementID: 101, Columns: []Column{
+		eventTimestamp:  {Name: ColTimestamp, ID: 102, Type: Time, Encoding: Delta},
+		eventName:       {Name: ColName, ID: 103, Type: String, Encoding: Dict},
+		eventAttributes: {Name: ColAttributes, ID: 104, Type: String, Encoding: Length, NoBounds: true},
+		eventDropped:    {Name: ColDroppedAttributes, ID: 105, Type: Uint32, Encoding: Dict},
+	}},
+	{Name: ColLinks, ID: 110, ElementID: 111, Columns: []Column{
+		linkTraceID:    {Name: ColTraceID, ID: 112, Type: TraceID, Encoding: Length, NoBounds: true},
+		linkSpanID:     {Name: ColSpanID, ID: 113, Type: SpanID, Encoding: Length, NoBounds: true},
+		linkTraceState: {Name: ColTraceState, ID: 114, Type: String, Encoding: Dict, NoBounds: true},
+		linkFlags:      {Name: ColFlags, ID: 115, Type: Uint32, Encoding: Dict},
+		linkAttributes: {Name: ColAttributes, ID: 116, Type: String, Encoding: Length, NoBounds: true},
+		linkDropped:    {Name: ColDroppedAttributes, ID: 117, Type: Uint32, Encoding: Dict},
+	}},
 }
 
 // Logs is the schema of log records.
-var Logs = &Schema{
-	Signal: SignalLogs,
-	Columns: slices.Concat(
-		[]Column{
-			{Name: ColTimestamp, ID: 1, Type: Time, Encoding: Delta},
-			{Name: ColObserved, ID: 40, Type: Time, Optional: true, Encoding: Delta},
-			{Name: ColIsObserved, ID: 41, Type: Bool, Encoding: Plain},
-			{Name: ColServiceName, ID: 12, Type: String, Encoding: Dict},
-			{Name: ColSeverityNumber, ID: 42, Type: Int32, Encoding: Dict},
-			{Name: ColSeverityText, ID: 43, Type: String, Optional: true, Encoding: Dict},
-			{Name: ColBody, ID: 44, Type: String, Optional: true, Encoding: Length, NoBounds: true},
-			{Name: ColBodyIsJSON, ID: 45, Type: Bool, Encoding: Plain},
-			{Name: ColTraceID, ID: 3, Type: TraceID, Optional: true, Encoding: Dict, Bloom: true},
-			{Name: ColSpanID, ID: 4, Type: SpanID, Optional: true, Encoding: Length},
-			{Name: ColFlags, ID: 7, Type: Uint32, Encoding: Dict},
-			{Name: ColEventName, ID: 46, Type: String, Optional: true, Encoding: Dict},
-		},
-		attributeColumns,
-		[]Column{
-			{Name: ColSource, ID: 18, Type: String, Optional: true, Encoding: Dict},
-			{Name: ColRetention, ID: 20, Type: String, Encoding: Dict},
-			{Name: ColDroppedAttributes, ID: 23, Type: Uint32, Optional: true, Encoding: Dict},
-		},
-		originColumns,
-		resourceAttributeColumns,
-	),
-}
+var Logs = func() *Schema {
+	s := Schema{Signal: SignalLogs, Columns: logColumns}
+	return newSchema(s, logLifts(&s))
+}()
+
+var logColumns = slices.Concat(
+	[]Column{
+		{Name: ColTimestamp, ID: 1, Type: Time, Encoding: Delta},
+		{Name: ColObserved, ID: 40, Type: Time, Optional: true, Encoding: Delta},
+		{Name: ColIsObserved, ID: 41, Type: Bool, Encoding: Plain},
+		{Name: ColServiceName, ID: 12, Type: String, Encoding: Dict},
+		{Name: ColSeverityNumber, ID: 42, Type: Int32, Encoding: Dict},
+		{Name: ColSeverityText, ID: 43, Type: String, Optional: true, Encoding: Dict},
+		{Name: ColBody, ID: 44, Type: String, Optional: true, Encoding: Length, NoBounds: true},
+		{Name: ColBodyIsJSON, ID: 45, Type: Bool, Encoding: Plain},
+		{Name: ColTraceID, ID: 3, Type: TraceID, Optional: true, Encoding: Dict, Bloom: true},
+		{Name: ColSpanID, ID: 4, Type: SpanID, Optional: true, Encoding: Length},
+		{Name: ColFlags, ID: 7, Type: Uint32, Encoding: Dict},
+		{Name: ColEventName, ID: 46, Type: String, Optional: true, Encoding: Dict},
+	},
+	attributeColumns,
+	[]Column{
+		{Name: ColSource, ID: 18, Type: String, Optional: true, Encoding: Dict},
+		{Name: ColRetention, ID: 20, Type: String, Encoding: Dict},
+		{Name: ColDroppedAttributes, ID: 23, Type: Uint32, Optional: true, Encoding: Dict},
+	},
+	originColumns,
+	resourceAttributeColumns,
+)
 
 var attributeColumns = []Column{
 	{Name: ColAttributes, ID: 17, Type: String, Encoding: Length, NoBounds: true},

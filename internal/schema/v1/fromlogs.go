@@ -25,7 +25,7 @@ func (r *Rows) AppendLogs(ld plog.Logs, retention string) Stats {
 			sl := sls.At(j)
 			firstOfScope := r.rows
 			for k, records := 0, sl.LogRecords(); k < records.Len(); k++ {
-				stats.InvalidRetention += r.appendRecord(records.At(k), retention)
+				r.appendRecord(records.At(k), retention, &stats)
 			}
 			if r.rows > firstOfScope {
 				r.setScope(firstOfScope, sl.Scope(), sl.SchemaUrl())
@@ -39,7 +39,7 @@ func (r *Rows) AppendLogs(ld plog.Logs, retention string) Stats {
 	return stats
 }
 
-func (r *Rows) appendRecord(record plog.LogRecord, retention string) int {
+func (r *Rows) appendRecord(record plog.LogRecord, retention string, stats *Stats) {
 	row := r.Grow(1)
 	at := &logsAt
 	timestamp, observed := record.Timestamp(), record.ObservedTimestamp()
@@ -63,9 +63,8 @@ func (r *Rows) appendRecord(record plog.LogRecord, retention string) int {
 	r.setText(logAt.eventName, row, record.EventName())
 	r.setCount(at.dropped, row, record.DroppedAttributesCount())
 	r.setBody(row, record.Body())
-	stats := r.attributes(row, record.Attributes(), logLifts, false)
+	r.attributes(row, record.Attributes(), false, stats)
 	r.setRetention(row, retention)
-	return stats.InvalidRetention
 }
 
 func (r *Rows) setBody(row int, body pcommon.Value) {

@@ -36,7 +36,7 @@ func (r *Rows) AppendTraces(td ptrace.Traces, retention string) Stats {
 			ss := sss.At(j)
 			firstOfScope := r.rows
 			for k, spans := 0, ss.Spans(); k < spans.Len(); k++ {
-				stats.InvalidRetention += r.appendSpan(spans.At(k), retention)
+				r.appendSpan(spans.At(k), retention, &stats)
 			}
 			if r.rows > firstOfScope {
 				r.setScope(firstOfScope, ss.Scope(), ss.SchemaUrl())
@@ -50,7 +50,7 @@ func (r *Rows) AppendTraces(td ptrace.Traces, retention string) Stats {
 	return stats
 }
 
-func (r *Rows) appendSpan(span ptrace.Span, retention string) int {
+func (r *Rows) appendSpan(span ptrace.Span, retention string, stats *Stats) {
 	row := r.Grow(1)
 	at := &tracesAt
 	r.SetNum(at.timestamp, row, nanos(span.StartTimestamp()))
@@ -70,18 +70,21 @@ func (r *Rows) appendSpan(span ptrace.Span, retention string) int {
 	r.SetNum(spanAt.status, row, int64(span.Status().Code()))
 	r.setText(spanAt.message, row, span.Status().Message())
 	r.setCount(at.dropped, row, span.DroppedAttributesCount())
-	r.setCount(spanAt.droppedEvents, row, span.DroppedEventsCount())
-	r.setCount(spanAt.droppedLinks, row, span.DroppedLinksCount())
+	events, moreEvents := elements(span.Events().Len(), span.DroppedEventsCount())
+	links, moreLinks := elements(span.Links().Len(), span.DroppedLinksCount())
+	r.setCount(spanAt.droppedEvents, row, moreEvents)
+	r.setCount(spanAt.droppedLinks, row, moreLinks)
+	stats.ElementsDropped += span.Events().Len() - events + span.Links().Len() - links
 
 	calling := span.Kind() == ptrace.SpanKindClient || span.Kind() == ptrace.SpanKindProducer
-	stats := r.attributes(row, span.Attributes(), spanLifts, calling)
+	r.attributes(row, span.Attributes(), calling, stats)
 	r.setRetention(row, retention)
 	if row >= len(r.cells[spanAt.adjusted].num) {
-		r.SetNum(spanAt.adjusted, row, int64(math.Float64bits(1)))
+		r.SetNum(spanAt.adjusted, row, one)
 	}
 
-	for i, events := 0, span.Events(); i < events.Len(); i++ {
-		event := events.At(i)
+	for i := range events {
+		event := span.Events().At(i)
 		n := r.AddElement(listEvents)
 		l := &r.lists[listEvents]
 		l.SetNum(eventTimestamp, n, nanos(event.Timestamp()))
@@ -89,8 +92,8 @@ func (r *Rows) appendSpan(span ptrace.Span, retention string) int {
 		l.SetNum(eventDropped, n, int64(event.DroppedAttributesCount()))
 		l.setAttributes(eventAttributes, n, event.Attributes())
 	}
-	for i, links := 0, span.Links(); i < links.Len(); i++ {
-		link := links.At(i)
+	for i := range links {
+		link := span.Links().At(i)
 		n := r.AddElement(listLinks)
 		l := &r.lists[listLinks]
 		traceID, spanID := link.TraceID(), link.SpanID()
@@ -101,7 +104,13 @@ func (r *Rows) appendSpan(span ptrace.Span, retention string) int {
 		l.SetNum(linkDropped, n, int64(link.DroppedAttributesCount()))
 		l.setAttributes(linkAttributes, n, link.Attributes())
 	}
-	return stats.InvalidRetention
+}
+
+// elements is how many of a list are stored, and how many were dropped before
+// and now.
+func elements(n int, dropped uint32) (int, uint32) {
+	stored := min(n, MaxElements)
+	return stored, uint32(min(uint64(dropped)+uint64(n-stored), math.MaxUint32))
 }
 
 // setAttributes sets a column to attributes of which none is lifted.

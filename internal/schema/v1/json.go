@@ -111,10 +111,11 @@ var plain = func() [256]bool {
 	return t
 }()
 
-// appendString appends s as a JSON string, mended where it is not UTF-8.
+// appendString appends s as a JSON string, mended as mend does it where it is
+// not UTF-8.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
-	from := 0
+	from, broken := 0, -1 // broken is the end of the last invalid bytes
 	for i := 0; i < len(s); {
 		c := s[i]
 		if plain[c] {
@@ -129,9 +130,14 @@ func appendString(b []byte, s string) []byte {
 			}
 		}
 		b = append(b, s[from:i]...)
-		b = appendEscaped(b, c)
+		if c < utf8.RuneSelf || i != broken {
+			b = appendEscaped(b, c)
+		}
 		i++
 		from = i
+		if c >= utf8.RuneSelf {
+			broken = i
+		}
 	}
 	b = append(b, s[from:]...)
 	return append(b, '"')

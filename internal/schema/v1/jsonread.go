@@ -31,7 +31,7 @@ func readAttributes(text []byte, m pcommon.Map) error {
 	if t != json.Delim('{') {
 		return fmt.Errorf("attributes: %v where an object was expected", t)
 	}
-	if err := readMembers(d, m, 0); err != nil {
+	if _, err := readMembers(d, m, 0); err != nil {
 		return fmt.Errorf("attributes: %w", err)
 	}
 	return readEnd(d)
@@ -85,7 +85,8 @@ func readToken(d *json.Decoder, t json.Token, v pcommon.Value, depth int) error 
 			return err
 		}
 		m := v.SetEmptyMap()
-		if err := readMembers(d, m, depth+1); err != nil {
+		n, err := readMembers(d, m, depth+1)
+		if err != nil || n != 1 {
 			return err
 		}
 		return resolveTag(v, m)
@@ -94,27 +95,29 @@ func readToken(d *json.Decoder, t json.Token, v pcommon.Value, depth int) error 
 }
 
 // readMembers reads the members of an object behind its brace. Of a repeated
-// key the first value is kept, the one that pcommon.Map.Get gave before.
-func readMembers(d *json.Decoder, m pcommon.Map, depth int) error {
-	for d.More() {
+// key the first value is kept, the one that pcommon.Map.Get gave before. It
+// returns how many members there were, repeated ones included.
+func readMembers(d *json.Decoder, m pcommon.Map, depth int) (int, error) {
+	n := 0
+	for ; d.More(); n++ {
 		key, err := d.Token()
 		if err != nil {
-			return err
+			return n, err
 		}
 		t, err := d.Token()
 		if err != nil {
-			return err
+			return n, err
 		}
 		value, known := m.GetOrPutEmpty(key.(string))
 		if known {
 			value = pcommon.NewValueEmpty()
 		}
 		if err := readToken(d, t, value, depth); err != nil {
-			return err
+			return n, err
 		}
 	}
 	_, err := d.Token()
-	return err
+	return n, err
 }
 
 func readNumber(text string, v pcommon.Value) error {
@@ -134,11 +137,8 @@ func readNumber(text string, v pcommon.Value) error {
 	return nil
 }
 
-// resolveTag turns v, read as the map m, into what it stands for.
+// resolveTag turns v, read as the map m of one member, into what it stands for.
 func resolveTag(v pcommon.Value, m pcommon.Map) error {
-	if m.Len() != 1 {
-		return nil
-	}
 	for key, tagged := range m.All() {
 		switch {
 		case key == tagBytes && tagged.Type() == pcommon.ValueTypeStr:

@@ -2,6 +2,7 @@ package v1
 
 import (
 	"math"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -58,29 +59,28 @@ var olderNames = []struct {
 // maxRank is the greatest lift.rank there is.
 const maxRank = 3
 
-var (
-	spanLifts = func() map[string]lift {
-		m := map[string]lift{
-			attr.Class:         {column: Traces.Index(ColClass)},
-			attr.Retention:     {column: Traces.Index(ColRetention)},
-			attr.AdjustedCount: {column: Traces.Index(ColAdjustedCount)},
-			attr.Trimmed:       {column: Traces.Index(ColTrimmed)},
-		}
-		for _, c := range spanAttributeColumns {
-			m[c.Name] = lift{column: Traces.Index(c.Name)}
-		}
-		ranks := map[int]uint8{}
-		for _, n := range olderNames {
-			column := Traces.Index(n.current)
-			ranks[column]++
-			m[n.older] = lift{column: column, rank: ranks[column], when: n.when}
-		}
-		return m
-	}()
-	logLifts = map[string]lift{
-		attr.Retention: {column: Logs.Index(ColRetention)},
+func spanLifts(s *Schema) map[string]lift {
+	m := map[string]lift{
+		attr.Class:         {column: s.Index(ColClass)},
+		attr.Retention:     {column: s.Index(ColRetention)},
+		attr.AdjustedCount: {column: s.Index(ColAdjustedCount)},
+		attr.Trimmed:       {column: s.Index(ColTrimmed)},
 	}
-)
+	for _, c := range spanAttributeColumns {
+		m[c.Name] = lift{column: s.Index(c.Name)}
+	}
+	ranks := map[int]uint8{}
+	for _, n := range olderNames {
+		column := s.Index(n.current)
+		ranks[column]++
+		m[n.older] = lift{column: column, rank: ranks[column], when: n.when}
+	}
+	return m
+}
+
+func logLifts(s *Schema) map[string]lift {
+	return map[string]lift{attr.Retention: {column: s.Index(ColRetention)}}
+}
 
 // older is an attribute with an older name, set aside until it is known
 // whether the span has the current one.
@@ -92,9 +92,11 @@ type older struct {
 }
 
 // attributes moves what has a column of its own there, and the rest as JSON to
-// the column attributes. calling is whether the row is a client's span.
-func (r *Rows) attributes(row int, m pcommon.Map, lifts map[string]lift, calling bool) Stats {
-	var stats Stats
+// the column attributes. Of a repeated key that may have a column only the first
+// value counts: another must not take its place there. calling is whether the
+// row is a client's span.
+func (r *Rows) attributes(row int, m pcommon.Map, calling bool, stats *Stats) {
+	lifts := r.schema.lifts
 	json := r.scratch.json[:0]
 	json = append(json, '{')
 	olds := r.scratch.olds[:0]
@@ -105,10 +107,13 @@ func (r *Rows) attributes(row int, m pcommon.Map, lifts map[string]lift, calling
 		case !ok || l.when == whenCalling && !calling || l.when == whenCalled && calling:
 			json = appendMember(json, key, value)
 		case l.rank > 0:
-			olds = append(olds, older{lift: l, key: key, value: value})
+			if !hasKey(olds, key) {
+				olds = append(olds, older{lift: l, key: key, value: value})
+			}
+		case current.has(l.column): // a key that is repeated
 		default:
 			current.add(l.column)
-			if !r.lift(l.column, row, value, &stats) {
+			if !r.lift(l.column, row, value, stats) {
 				json = appendMember(json, key, value)
 			}
 		}
@@ -122,7 +127,7 @@ func (r *Rows) attributes(row int, m pcommon.Map, lifts map[string]lift, calling
 				}
 				// The current name counts even with a value of another type.
 				if !current.has(o.lift.column) {
-					o.done = r.lift(o.lift.column, row, o.value, &stats)
+					o.done = r.lift(o.lift.column, row, o.value, stats)
 				}
 			}
 		}
@@ -139,11 +144,14 @@ func (r *Rows) attributes(row int, m pcommon.Map, lifts map[string]lift, calling
 	off := len(r.arena.b)
 	r.arena.b = append(r.arena.b, json...)
 	r.setRef(r.at().attributes, row, r.arena.since(off))
-	return stats
+}
+
+func hasKey(olds []older, key string) bool {
+	return slices.ContainsFunc(olds, func(o older) bool { return o.key == key })
 }
 
 // columnSet is a set of positions in a schema's columns.
-type columnSet [2]uint64
+type columnSet [4]uint64
 
 func (s *columnSet) add(column int)      { s[column/64] |= 1 << (column % 64) }
 func (s *columnSet) has(column int) bool { return s[column/64]&(1<<(column%64)) != 0 }
@@ -175,20 +183,39 @@ func (r *Rows) lift(column, row int, v pcommon.Value, stats *Stats) bool {
 		if v.Type() != pcommon.ValueTypeDouble {
 			return false
 		}
-		if d := v.Double(); d > 0 && !math.IsInf(d, 1) {
-			r.SetNum(column, row, int64(math.Float64bits(d)))
-		}
+		return r.liftDouble(column, row, v.Double())
 	case Bool:
 		if v.Type() != pcommon.ValueTypeBool {
 			return false
 		}
-		if v.Bool() {
-			r.SetNum(column, row, 1)
-		}
+		r.SetNum(column, row, boolNum(v.Bool()))
 	default:
 		return false
 	}
 	return true
+}
+
+// liftDouble takes any but NaN, which has no place between min and max; of an
+// adjusted count, the one column that must have a value, only what counts.
+func (r *Rows) liftDouble(column, row int, d float64) bool {
+	if !r.columns[column].Optional {
+		if d > 0 && !math.IsInf(d, 1) {
+			r.SetNum(column, row, int64(math.Float64bits(d)))
+		}
+		return true
+	}
+	if math.IsNaN(d) {
+		return false
+	}
+	r.SetNum(column, row, int64(math.Float64bits(d)))
+	return true
+}
+
+func boolNum(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // ValidRetention reports whether s says how long to keep a row: one to four

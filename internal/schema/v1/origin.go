@@ -17,7 +17,14 @@ type Stats struct {
 	// InvalidRetention counts rows whose spanlake.retention was no retention:
 	// they have the default.
 	InvalidRetention int
+	// ElementsDropped counts events and links beyond MaxElements.
+	ElementsDropped int
 }
+
+// MaxElements is how many events, and how many links, of a span are stored. A
+// row of a file cannot cross pages, whose size is a 32-bit number; an empty link
+// takes 2 bytes in a request and 68 here.
+const MaxElements = 65_536
 
 // scratch is reused by conversions; between them it points to no pdata.
 type scratch struct {
@@ -40,8 +47,8 @@ type positions struct {
 }
 
 var (
-	tracesAt = positionsOf(Traces)
-	logsAt   = positionsOf(Logs)
+	tracesAt = Traces.at
+	logsAt   = Logs.at
 )
 
 func positionsOf(s *Schema) positions {
@@ -61,12 +68,7 @@ func positionsOf(s *Schema) positions {
 	}
 }
 
-func (r *Rows) at() *positions {
-	if r.schema == Traces {
-		return &tracesAt
-	}
-	return &logsAt
-}
+func (r *Rows) at() *positions { return &r.schema.at }
 
 // setResource writes the columns of the resource to rows first to Len.
 func (r *Rows) setResource(first int, resource pcommon.Resource, schemaURL string) {

@@ -94,6 +94,11 @@ func EmptyFile(signal string) ([]byte, error) {
 	if s == nil {
 		return nil, &UnknownSignalError{signal}
 	}
+	return s.EmptyFile()
+}
+
+// EmptyFile is one of the schema.
+func (s *Schema) EmptyFile() ([]byte, error) {
 	var b bytes.Buffer
 	w := parquet.NewGenericWriter[any](&b, s.WriterOptions()...)
 	if err := w.Close(); err != nil {
@@ -129,6 +134,25 @@ func leaves(columns []Column) []parquet.Field {
 		fields[i] = &field{Node: parquet.FieldID(node, c.ID), name: c.Name}
 	}
 	return fields
+}
+
+// Kind is the physical type of the column in a file.
+func (c Column) Kind() parquet.Kind { return leaf(c.Type).Type().Kind() }
+
+// LiftsOf are the additional columns in the schema of a file.
+func LiftsOf(file *parquet.Schema) []Lift {
+	var lifts []Lift
+	for _, f := range file.Fields() {
+		if !IsLiftID(f.ID()) || !f.Leaf() {
+			continue
+		}
+		for _, t := range liftTypes {
+			if leaf(t).Type().Kind() == f.Type().Kind() {
+				lifts = append(lifts, Lift{Name: f.Name(), Type: t})
+			}
+		}
+	}
+	return lifts
 }
 
 func leaf(t Type) parquet.Node {

@@ -2,6 +2,7 @@ package v1
 
 import (
 	"bytes"
+	"iter"
 	"strings"
 	"unicode/utf8"
 )
@@ -45,6 +46,8 @@ type cells struct {
 	num  []int64 // all others; a Double as its bits, a Bool as 0 or 1
 	set  []bool  // optional ones of num: not null
 	last ref     // the string stored last, shared when it comes again
+
+	longest uint32 // no string since the last Reset was longer
 }
 
 // New returns empty rows of schema s.
@@ -193,6 +196,32 @@ func (t *Table) SameString(column, row1, row2 int) bool {
 	return max(row1, row2) < len(c.ref) && c.ref[row1] == c.ref[row2]
 }
 
+// LongStrings is how many bytes the strings longer than limit have that a column
+// holds in the given rows, and how many those of them that differ, as far as
+// that can be seen without reading them.
+func (t *Table) LongStrings(column, limit int, rows iter.Seq[int]) (all, distinct int64) {
+	c := &t.cells[column]
+	if int64(c.longest) <= int64(limit) {
+		return 0, 0
+	}
+	seen := map[ref]struct{}{}
+	for row := range rows {
+		if row >= len(c.ref) {
+			continue
+		}
+		v := c.ref[row]
+		if int64(v.len) <= int64(limit) {
+			continue
+		}
+		all += int64(v.len)
+		if _, ok := seen[v]; !ok {
+			seen[v] = struct{}{}
+			distinct += int64(v.len)
+		}
+	}
+	return all, distinct
+}
+
 // SetString sets a value of a String column, mended where it is not UTF-8.
 func (t *Table) SetString(column, row int, s string) {
 	c := &t.cells[column]
@@ -227,6 +256,7 @@ func (t *Table) setRef(column, row int, v ref) {
 	c := &t.cells[column]
 	c.ref = extend(c.ref, row+1)
 	c.ref[row] = v
+	c.longest = max(c.longest, v.len)
 }
 
 // share makes row's string that of the column's last one where they are equal,
@@ -256,6 +286,9 @@ func (t *Table) truncate(n int) {
 		c.num = c.num[:min(len(c.num), n)]
 		c.set = c.set[:min(len(c.set), n)]
 		c.last = ref{}
+		if n == 0 {
+			c.longest = 0
+		}
 	}
 }
 

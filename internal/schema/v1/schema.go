@@ -1,6 +1,9 @@
 package v1
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Signals, as the store's folders and the manifest name them.
 const (
@@ -71,6 +74,25 @@ type Schema struct {
 	Signal  string
 	Columns []Column     // in the order of the file
 	Lists   []ListColumn // behind Columns in the file
+
+	at      positions
+	lifts   map[string]lift // by the key of an attribute
+	unlifts []unlift
+}
+
+// newSchema completes a schema by the attributes that have a column. Positions
+// in columns of both signals and in lists are those of the signal's schema
+// here, whatever columns follow.
+func newSchema(s Schema, lifts map[string]lift) *Schema {
+	s.at = positionsOf(&s)
+	s.lifts = lifts
+	for key, l := range lifts {
+		if l.rank == 0 {
+			s.unlifts = append(s.unlifts, unlift{key, l.column})
+		}
+	}
+	slices.SortFunc(s.unlifts, func(a, b unlift) int { return strings.Compare(a.key, b.key) })
+	return &s
 }
 
 // Index is the position of the column of that name in Columns, or -1.

@@ -53,7 +53,7 @@ func TestOlderNamesLeadToColumns(t *testing.T) {
 		require.GreaterOrEqual(t, Traces.Index(n.current), 0, n.current)
 		require.Negative(t, Traces.Index(n.older), n.older)
 	}
-	for key, l := range spanLifts {
+	for key, l := range Traces.lifts {
 		require.LessOrEqual(t, l.rank, uint8(maxRank), key)
 	}
 }

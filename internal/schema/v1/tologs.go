@@ -5,8 +5,6 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-
-	"github.com/spanlake/spanlake/internal/attr"
 )
 
 // Logs turns the rows from (included) to to (excluded) back into log records,
@@ -52,7 +50,7 @@ func (r *Rows) record(row int, record plog.LogRecord) error {
 	record.SetSeverityText(r.text(logAt.severityText, row))
 	record.SetEventName(r.text(logAt.eventName, row))
 	record.SetDroppedAttributesCount(uint32(r.num(at.dropped, row)))
-	record.Attributes().PutStr(attr.Retention, r.text(at.retention, row))
+	r.unlift(row, record.Attributes())
 	if err := r.attributesOf(at.attributes, row, record.Attributes()); err != nil {
 		return err
 	}

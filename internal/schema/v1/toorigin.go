@@ -2,31 +2,19 @@ package v1
 
 import (
 	"bytes"
-	"slices"
-	"strings"
+	"math"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/spanlake/spanlake/internal/attr"
 )
 
+// unlift is an attribute that lifting takes under its current name. A schema
+// has them sorted.
 type unlift struct {
 	key    string
 	column int
 }
-
-// unlifts are the attributes that lifting takes under their current names,
-// sorted.
-var unlifts = func() []unlift {
-	var u []unlift
-	for key, l := range spanLifts {
-		if l.rank == 0 {
-			u = append(u, unlift{key, l.column})
-		}
-	}
-	slices.SortFunc(u, func(a, b unlift) int { return strings.Compare(a.key, b.key) })
-	return u
-}()
 
 func (r *Rows) resource(row int, resource pcommon.Resource) error {
 	at := r.at()
@@ -90,4 +78,34 @@ func (t *Table) num(column, row int) int64 {
 func (t *Table) id(column, row int) []byte {
 	v, _ := t.IDValue(column, row)
 	return v
+}
+
+// one is the adjusted count of a span that stands for itself.
+var one = int64(math.Float64bits(1))
+
+// unlift puts the lifted attributes back, under their current names. The
+// sampler's stamps, whose columns must have a value, are left out where they
+// say nothing.
+func (r *Rows) unlift(row int, m pcommon.Map) {
+	for _, a := range r.schema.unlifts {
+		c := r.columns[a.column]
+		switch c.Type {
+		case String:
+			if v, ok := r.String(a.column, row); ok {
+				m.PutStr(a.key, string(v))
+			}
+		case Double:
+			if v, ok := r.Num(a.column, row); ok && (c.Optional || v != one) {
+				m.PutDouble(a.key, math.Float64frombits(uint64(v)))
+			}
+		case Bool:
+			if v, ok := r.Num(a.column, row); ok && (c.Optional || v != 0) {
+				m.PutBool(a.key, v != 0)
+			}
+		default:
+			if v, ok := r.Num(a.column, row); ok {
+				m.PutInt(a.key, v)
+			}
+		}
+	}
 }

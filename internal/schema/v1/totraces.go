@@ -2,7 +2,6 @@ package v1
 
 import (
 	"fmt"
-	"math"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -84,29 +83,4 @@ func (r *Rows) span(row int, span ptrace.Span) error {
 		}
 	}
 	return nil
-}
-
-// unlift puts the lifted attributes back, under their current names.
-func (r *Rows) unlift(row int, m pcommon.Map) {
-	for _, a := range unlifts {
-		c := r.columns[a.column]
-		switch c.Type {
-		case String:
-			if v, ok := r.String(a.column, row); ok {
-				m.PutStr(a.key, string(v))
-			}
-		case Double:
-			if v := math.Float64frombits(uint64(r.num(a.column, row))); v != 1 {
-				m.PutDouble(a.key, v)
-			}
-		case Bool:
-			if r.num(a.column, row) != 0 {
-				m.PutBool(a.key, true)
-			}
-		default:
-			if v, ok := r.Num(a.column, row); ok {
-				m.PutInt(a.key, v)
-			}
-		}
-	}
 }

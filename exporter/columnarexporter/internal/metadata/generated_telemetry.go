@@ -34,6 +34,7 @@ type TelemetryBuilder struct {
 	ExporterColumnarBytesWritten       metric.Int64Counter
 	ExporterColumnarCompactionFailures metric.Int64Counter
 	ExporterColumnarCompactions        metric.Int64Counter
+	ExporterColumnarElementsDropped    metric.Int64Counter
 	ExporterColumnarFilesCompacted     metric.Int64Counter
 	ExporterColumnarFilesWritten       metric.Int64Counter
 	ExporterColumnarFlushDuration      metric.Float64Histogram
@@ -200,6 +201,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_columnar_compactions",
 		metric.WithDescription("Merges of small files. [Alpha]"),
 		metric.WithUnit("{merges}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterColumnarElementsDropped, err = builder.meter.Int64Counter(
+		"otelcol_exporter_columnar_elements_dropped",
+		metric.WithDescription("Events and links beyond the first 65,536 of their span; its dropped_events_count and dropped_links_count say so. [Alpha]"),
+		metric.WithUnit("{elements}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterColumnarFilesCompacted, err = builder.meter.Int64Counter(

@@ -46,6 +46,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterColumnarBytesWritten.Add(context.Background(), 1)
 	tb.ExporterColumnarCompactionFailures.Add(context.Background(), 1)
 	tb.ExporterColumnarCompactions.Add(context.Background(), 1)
+	tb.ExporterColumnarElementsDropped.Add(context.Background(), 1)
 	tb.ExporterColumnarFilesCompacted.Add(context.Background(), 1)
 	tb.ExporterColumnarFilesWritten.Add(context.Background(), 1)
 	tb.ExporterColumnarFlushDuration.Record(context.Background(), 1)
@@ -74,6 +75,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterColumnarCompactions(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterColumnarElementsDropped(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterColumnarFilesCompacted(t, testTel,
