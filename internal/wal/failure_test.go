@@ -353,11 +353,20 @@ func TestASyncWaitsForAsManyAsTheLast(t *testing.T) {
 
 // Who needs the file does not wait for company to come.
 func TestTheWaitForCompanyEndsEarly(t *testing.T) {
-	for name, hurry := range map[string]func(*testing.T, *Log){
-		"half a buffer": func(t *testing.T, l *Log) { add(t, l, strings.Repeat("x", 600)) },
-		"no room":       func(t *testing.T, l *Log) { add(t, l, strings.Repeat("x", 1100)) },
-		"seal":          func(t *testing.T, l *Log) { seal(t, l) },
-		"close":         func(t *testing.T, l *Log) { require.NoError(t, l.Close()) },
+	for name, hurry := range map[string]func(*Log) error{
+		"half a buffer": func(l *Log) error {
+			p, err := l.Append(make([]byte, 600))
+			return errors.Join(err, l.Sync(context.Background(), p))
+		},
+		"no room": func(l *Log) error {
+			_, err := l.Append(make([]byte, 1100))
+			return err
+		},
+		"seal": func(l *Log) error {
+			_, _, err := l.Seal()
+			return err
+		},
+		"close": (*Log).Close,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -368,7 +377,7 @@ func TestTheWaitForCompanyEndsEarly(t *testing.T) {
 				var writer sync.WaitGroup
 				writer.Go(func() { add(t, l, "waits") })
 				synctest.Wait()
-				hurry(t, l)
+				require.NoError(t, hurry(l))
 				writer.Wait()
 				require.Zero(t, time.Since(began))
 				require.NoError(t, l.Close())
