@@ -3,10 +3,8 @@ package wal
 import (
 	"context"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"slices"
-	"time"
 )
 
 // Append adds one record, the concatenation of parts, and returns where it
@@ -16,10 +14,9 @@ import (
 // Errors wrap ErrFull, ErrFailed, ErrClosed or ErrTooLarge; the record is then
 // not in the log.
 func (l *Log) Append(parts ...[]byte) (Position, error) {
-	length, sum := 0, uint32(0)
+	length := 0
 	for _, p := range parts {
 		length += len(p)
-		sum = crc32.Update(sum, castagnoli, p)
 	}
 	size := int64(frameSize + length)
 	if length > maxRecord || l.maxBytes > 0 && 2*headerSize+size+reserve > l.maxBytes {
@@ -31,13 +28,15 @@ func (l *Log) Append(parts ...[]byte) (Position, error) {
 	if err != nil {
 		return Position{}, err
 	}
-	s.buf = slices.Grow(s.buf, int(size))
-	s.buf = appendFrame(s.buf, s.key, s.end, recordMagic, length, sum)
+	start := len(s.buf)
+	s.buf = slices.Grow(s.buf, int(size))[:start+frameSize]
 	for _, p := range parts {
 		s.buf = append(s.buf, p...)
 	}
+	// One run over the copy is cheaper than one over each of many short parts.
+	sum := checksum(s.buf[start+frameSize:])
+	appendFrame(s.buf[:start], s.key, s.end, recordMagic, length, sum)
 	s.end += size
-	s.waiting++
 	l.bytes += size
 	return Position{Segment: s.number, End: s.end}, nil
 }
@@ -56,6 +55,7 @@ func (l *Log) room(size int64) (*segment, error) {
 		case l.closed:
 			return nil, ErrClosed
 		case l.sealing, buffered && s.busy:
+			s.hurry()
 			l.wait(context.Background(), s)
 		case s.err != nil:
 			return nil, l.wrap(s.number, s.err)
@@ -77,6 +77,7 @@ func (l *Log) room(size int64) (*segment, error) {
 func (l *Log) Sync(ctx context.Context, p Position) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.active.join(p, l.buffer)
 	for {
 		s := l.active
 		switch {
@@ -99,27 +100,6 @@ func (l *Log) Sync(ctx context.Context, p Position) error {
 			l.flush(s, true)
 		}
 	}
-}
-
-// A sync costs about the same for one record as for many. Where several wait for
-// the next one, more are on their way: a short wait for those makes the syncs
-// fewer. A record that is alone waits for nobody.
-const (
-	several    = 2
-	gatherTime = time.Millisecond
-)
-
-// gather waits for company. mu is held and s is not busy; mu is given up
-// meanwhile.
-func (l *Log) gather(s *segment) {
-	if s.waiting < several || len(s.buf) >= l.buffer/2 {
-		return
-	}
-	s.busy = true
-	l.mu.Unlock()
-	time.Sleep(gatherTime)
-	l.mu.Lock()
-	s.busy = false // and no waiter woken: flush does that
 }
 
 // sealedFate tells what became of a record in a segment before the active one:
@@ -149,7 +129,10 @@ func (l *Log) wait(ctx context.Context, s *segment) {
 // append meanwhile.
 func (l *Log) flush(s *segment, sync bool) {
 	buf, end := s.buf, s.end
-	s.buf, s.swap, s.waiting = s.swap, nil, 0
+	s.buf, s.swap = s.swap, nil
+	if sync {
+		s.company, s.joined = s.joined, 0
+	}
 	s.busy = true
 	l.mu.Unlock()
 
@@ -165,7 +148,7 @@ func (l *Log) flush(s *segment, sync bool) {
 	}
 
 	l.mu.Lock()
-	if cap(buf) <= 2*l.buffer { // what one large record took is given back
+	if cap(buf) <= l.buffer+l.buffer/2 { // what one large record took is given back
 		s.swap = buf[:0]
 	}
 	switch {

@@ -303,41 +303,90 @@ func TestSyncOfAWaitingCallerEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// While one sync runs, any number of writers come in; one more sync serves all.
-func TestWhereSeveralWaitASyncWaitsForMore(t *testing.T) {
+func TestASyncWaitsForAsManyAsTheLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := fsystest.NewCrash()
 		l := open(t, disk, "/wal")
 		syncs := 0 // one goroutine syncs at a time
+		hold := make(chan struct{})
 		disk.Hook(func(op fsystest.Op, _ string) error {
 			if op == fsystest.OpSync {
 				syncs++
+				<-hold
 			}
 			return nil
 		})
+		var writers sync.WaitGroup
+		write := func(record string) {
+			writers.Go(func() { add(t, l, record) })
+			synctest.Wait()
+		}
 		began := time.Now()
-		add(t, l, "alone")
-		require.Equal(t, 1, syncs)
-		require.Zero(t, time.Since(began), "a record that is alone waits for nobody")
-
-		_, err := l.Append([]byte("one"))
-		require.NoError(t, err)
-		p, err := l.Append([]byte("two"))
-		require.NoError(t, err)
-		var late sync.WaitGroup
-		late.Go(func() {
-			time.Sleep(gatherTime / 2)
-			add(t, l, "three")
-		})
-		require.NoError(t, l.Sync(t.Context(), p))
-		require.Equal(t, gatherTime, time.Since(began))
-		late.Wait()
+		write("alone")
+		write("one")
+		write("two")
+		write("three")
+		close(hold)
+		writers.Wait()
 		require.Equal(t, 2, syncs)
+		require.Zero(t, time.Since(began), "who was alone, and is now, waits for nobody")
+
+		write("four")
+		write("five")
+		require.Equal(t, 2, syncs, "three were there the last time")
+		time.Sleep(gatherTime - 1)
+		write("six")
+		require.Equal(t, 3, syncs)
+		require.Equal(t, gatherTime-1, time.Since(began), "nobody waits for more than there were")
+
+		write("seven")
+		writers.Wait()
+		require.Equal(t, 4, syncs)
+		require.Equal(t, 2*gatherTime-1, time.Since(began), "the others may be gone")
+		write("eight")
+		writers.Wait()
+		require.Equal(t, 2*gatherTime-1, time.Since(began))
 		seal(t, l)
-		require.Equal(t, []string{"alone", "one", "two", "three"}, readAll(t, l))
+		require.Len(t, readAll(t, l), 9)
 	})
 }
 
+// Who needs the file does not wait for company to come.
+func TestTheWaitForCompanyEndsEarly(t *testing.T) {
+	for name, hurry := range map[string]func(*Log) error{
+		"half a buffer": func(l *Log) error {
+			p, err := l.Append(make([]byte, 600))
+			return errors.Join(err, l.Sync(context.Background(), p))
+		},
+		"no room": func(l *Log) error {
+			_, err := l.Append(make([]byte, 1100))
+			return err
+		},
+		"seal": func(l *Log) error {
+			_, _, err := l.Seal()
+			return err
+		},
+		"close": (*Log).Close,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := open(t, fsystest.NewCrash(), "/wal")
+				l.buffer = 1000
+				l.active.company = 9
+				began := time.Now()
+				var writer sync.WaitGroup
+				writer.Go(func() { add(t, l, "waits") })
+				synctest.Wait()
+				require.NoError(t, hurry(l))
+				writer.Wait()
+				require.Zero(t, time.Since(began))
+				require.NoError(t, l.Close())
+			})
+		})
+	}
+}
+
+// While one sync runs, any number of writers come in; one more sync serves all.
 func TestWritersShareASync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := fsystest.NewCrash()

@@ -34,7 +34,7 @@ func (l *Log) Seal() (Sealed, bool, error) {
 	l.sealing = true
 	end, err := l.finish(s)
 	if err == nil {
-		l.next.buf, l.next.swap = s.buf[:0], s.swap
+		l.next.buf, l.next.swap, l.next.company = s.buf[:0], s.swap, s.company
 		l.active, l.next = l.next, nil
 	}
 	l.sealing = false
@@ -78,6 +78,7 @@ func (l *Log) prepare(number uint64) error {
 // where that fails, and returns the end of the records. shape and mu are held,
 // mu is given up; nothing appends.
 func (l *Log) finish(s *segment) (int64, error) {
+	s.hurry()
 	for s.busy {
 		l.wait(context.Background(), s)
 	}

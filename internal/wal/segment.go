@@ -17,12 +17,15 @@ type segment struct {
 
 	buf     []byte        // appended and not handed to the file
 	swap    []byte        // empty; takes the place of buf while that is written
-	waiting int           // records in buf
 	end     int64         // offset behind what was appended
 	durable int64         // offset behind what was synced
 	busy    bool          // one goroutine writes and syncs
 	idle    chan struct{} // closed, and replaced, when busy ends
-	err     error         // of the first write or sync that failed; nothing is written after it
+	// joined and company count the callers of Sync since the last sync began, and
+	// between that and the one before.
+	joined, company int
+	gathering       chan struct{} // closed when company is complete; nil: nobody waits for it
+	err             error         // of the first write or sync that failed; nothing is written after it
 }
 
 // empty reports whether the segment never took a record.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -34,7 +35,11 @@ func (p *parcel) add(c chunk, skip bitmap) {
 
 // prints returns the fingerprints of the spans.
 func (p *parcel) prints() []uint64 {
-	var prints []uint64
+	n := 0
+	for i := range p.chunks {
+		n += int(p.chunks[i].spans)
+	}
+	prints := slices.Grow([]uint64(nil), n)
 	for i := range p.chunks {
 		c := &p.chunks[i]
 		// Frames are of this engine's making, so reading them back cannot fail.
