@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/format"
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/reader"
@@ -31,7 +32,7 @@ type streams struct {
 }
 
 func run(args []string, std streams) int {
-	o, err := parseOptions(args, std.out)
+	o, err := parseOptions(args, time.Now(), std.out)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
@@ -50,7 +51,7 @@ func run(args []string, std streams) int {
 
 func execute(o options, std streams) error {
 	if o.files {
-		return listFiles(o.data, std.out)
+		return listFiles(o.data, o.window, std.out)
 	}
 	if o.query == "" && !std.terminal {
 		text, err := io.ReadAll(std.in)
@@ -62,7 +63,7 @@ func execute(o options, std streams) error {
 			return errors.New("no query: give one as argument or on standard input")
 		}
 	}
-	r, err := reader.Open(reader.Options{Dir: o.data, Threads: o.threads, MemoryLimit: o.memoryLimit})
+	r, err := reader.Open(reader.Options{Dir: o.data, Threads: o.threads, MemoryLimit: o.memoryLimit, Window: o.window})
 	if err != nil {
 		return err
 	}
@@ -87,12 +88,12 @@ func query(r *reader.Reader, sql, outputFormat string, out io.Writer) error {
 	return r.Query(ctx, sql, sink)
 }
 
-func listFiles(dir string, out io.Writer) error {
+func listFiles(dir string, window reader.Window, out io.Writer) error {
 	snapshot, err := reader.Snapshot(dir)
 	if err != nil {
 		return err
 	}
-	for _, f := range snapshot.Files {
+	for _, f := range window.Files(snapshot.Files) {
 		if _, err := fmt.Fprintln(out, filepath.Join(dir, filepath.FromSlash(f.Path))); err != nil {
 			return err
 		}
