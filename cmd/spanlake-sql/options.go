@@ -11,6 +11,7 @@ import (
 
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/format"
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/reader"
+	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/tracetree"
 )
 
 const usage = `usage: spanlake-sql [flags] ["select ..."]
@@ -24,6 +25,9 @@ flags:
   --format NAME        table, csv or json (default table)
   --files              list the files of the store as it is now, one a line, for
                        other engines
+  --trace ID           prints a trace as a tree with its logs (--format json too);
+                       the ID as hexadecimal digits, UUID or traceparent
+  --ascii              draws with ASCII characters only
   --since DURATION     only what is younger: 30m, 12h, 7d
   --from TIME          only what is not older: 2026-11-21, 2026-11-21T09:30:00Z
   --to TIME            only what is older
@@ -39,6 +43,8 @@ type options struct {
 	threads     int
 	memoryLimit string
 	window      reader.Window
+	trace       string // as the store writes it; "": none given
+	ascii       bool
 	query       string // "": none given
 }
 
@@ -53,6 +59,11 @@ func parseOptions(args []string, now time.Time, out io.Writer) (options, error) 
 	flags.BoolVar(&o.files, "files", false, "")
 	flags.IntVar(&o.threads, "threads", 0, "")
 	flags.StringVar(&o.memoryLimit, "memory-limit", "1GB", "")
+	flags.BoolVar(&o.ascii, "ascii", false, "")
+	flags.Func("trace", "", func(text string) (err error) {
+		o.trace, err = tracetree.ParseID(text)
+		return err
+	})
 	flags.Func("since", "", func(text string) error {
 		age, err := parseAge(text)
 		o.window.From = now.Add(-age)
@@ -85,6 +96,12 @@ func (o *options) take(queries []string) error {
 		return errors.New("more than one query: put the query in quotes")
 	case len(queries) == 1 && o.files:
 		return errors.New("--files takes no query")
+	case len(queries) == 1 && o.trace != "":
+		return errors.New("--trace takes no query")
+	case o.files && o.trace != "":
+		return errors.New("--files and --trace exclude each other")
+	case o.trace != "" && o.format != "table" && o.format != "json":
+		return fmt.Errorf("--format: --trace writes table or json, not %q", o.format)
 	case len(queries) == 1 && strings.TrimSpace(queries[0]) == "":
 		return errors.New("the query is empty")
 	case o.data == "":

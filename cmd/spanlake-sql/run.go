@@ -1,13 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,6 +12,7 @@ import (
 
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/format"
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/reader"
+	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/tracetree"
 )
 
 // Exit codes.
@@ -29,6 +27,7 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	terminal bool
+	style    tracetree.Style // of what is drawn on out
 }
 
 func run(args []string, std streams) int {
@@ -53,7 +52,7 @@ func execute(o options, std streams) error {
 	if o.files {
 		return listFiles(o.data, o.window, std.out)
 	}
-	if o.query == "" && !std.terminal {
+	if o.query == "" && o.trace == "" && !std.terminal {
 		text, err := io.ReadAll(std.in)
 		if err != nil {
 			return fmt.Errorf("read the query from standard input: %w", err)
@@ -67,24 +66,25 @@ func execute(o options, std streams) error {
 	if err != nil {
 		return err
 	}
-	if o.query == "" {
-		err = prompt(r, o.format, std)
-	} else {
+	switch {
+	case o.trace != "":
+		err = showTrace(r, o, std)
+	case o.query != "":
 		err = query(r, o.query, o.format, std.out)
+	default:
+		err = prompt(r, o.format, std)
 	}
 	return errors.Join(err, r.Close())
 }
 
-// query runs sql until it ends or the user interrupts it. A second interrupt
-// ends the program at once.
+// query runs sql until it ends or the user interrupts it.
 func query(r *reader.Reader, sql, outputFormat string, out io.Writer) error {
 	sink, err := format.New(outputFormat, out)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
-	defer context.AfterFunc(ctx, stop)()
 	return r.Query(ctx, sql, sink)
 }
 
