@@ -5,9 +5,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"strings"
+	"time"
 
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/format"
+	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/reader"
+	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/tracetree"
 )
 
 const usage = `usage: spanlake-sql [flags] ["select ..."]
@@ -21,6 +25,12 @@ flags:
   --format NAME        table, csv or json (default table)
   --files              list the files of the store as it is now, one a line, for
                        other engines
+  --trace ID           prints a trace as a tree with its logs (--format json too);
+                       the ID as hexadecimal digits, UUID or traceparent
+  --ascii              draws with ASCII characters only
+  --since DURATION     only what is younger: 30m, 12h, 7d
+  --from TIME          only what is not older: 2026-11-21, 2026-11-21T09:30:00Z
+  --to TIME            only what is older
   --threads N          threads of a query (default one for each core)
   --memory-limit SIZE  what a query may hold in memory before it spills to
                        temporary files (default 1GB)
@@ -32,12 +42,15 @@ type options struct {
 	files       bool
 	threads     int
 	memoryLimit string
+	window      reader.Window
+	trace       string // as the store writes it; "": none given
+	ascii       bool
 	query       string // "": none given
 }
 
 // parseOptions takes flags before and after the query. The error for --help is
 // flag.ErrHelp, after the help was written to out.
-func parseOptions(args []string, out io.Writer) (options, error) {
+func parseOptions(args []string, now time.Time, out io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("spanlake-sql", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -46,6 +59,18 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.BoolVar(&o.files, "files", false, "")
 	flags.IntVar(&o.threads, "threads", 0, "")
 	flags.StringVar(&o.memoryLimit, "memory-limit", "1GB", "")
+	flags.BoolVar(&o.ascii, "ascii", false, "")
+	flags.Func("trace", "", func(text string) (err error) {
+		o.trace, err = tracetree.ParseID(text)
+		return err
+	})
+	flags.Func("since", "", func(text string) error {
+		age, err := parseAge(text)
+		o.window.From = now.Add(-age)
+		return err
+	})
+	flags.Func("from", "", timeFlag(&o.window.From))
+	flags.Func("to", "", timeFlag(&o.window.To))
 
 	var queries []string
 	for {
@@ -71,6 +96,12 @@ func (o *options) take(queries []string) error {
 		return errors.New("more than one query: put the query in quotes")
 	case len(queries) == 1 && o.files:
 		return errors.New("--files takes no query")
+	case len(queries) == 1 && o.trace != "":
+		return errors.New("--trace takes no query")
+	case o.files && o.trace != "":
+		return errors.New("--files and --trace exclude each other")
+	case o.trace != "" && o.format != "table" && o.format != "json":
+		return fmt.Errorf("--format: --trace writes table or json, not %q", o.format)
 	case len(queries) == 1 && strings.TrimSpace(queries[0]) == "":
 		return errors.New("the query is empty")
 	case o.data == "":
@@ -79,9 +110,39 @@ func (o *options) take(queries []string) error {
 		return fmt.Errorf("--format: %q is not one of %s", o.format, strings.Join(format.Names, ", "))
 	case o.threads < 0:
 		return fmt.Errorf("--threads: %d is less than 0", o.threads)
+	case !o.window.From.IsZero() && !o.window.To.IsZero() && !o.window.From.Before(o.window.To):
+		return errors.New("--to is not after --from or --since")
 	}
 	if len(queries) == 1 {
 		o.query = queries[0]
 	}
 	return nil
+}
+
+var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateTime, "2006-01-02 15:04", time.DateOnly}
+
+// timeFlag parses a time, UTC where it names no zone.
+func timeFlag(to *time.Time) func(string) error {
+	return func(text string) error {
+		for _, layout := range timeLayouts {
+			if t, err := time.Parse(layout, text); err == nil {
+				*to = t
+				return nil
+			}
+		}
+		return errors.New("not a time such as 2026-11-21 or 2026-11-21T09:30:00Z")
+	}
+}
+
+// parseAge parses a duration, for which days are common.
+func parseAge(text string) (time.Duration, error) {
+	units, rest := int64(1), text
+	if days, found := strings.CutSuffix(text, "d"); found {
+		units, rest = 24, days+"h"
+	}
+	age, err := time.ParseDuration(rest)
+	if err != nil || age <= 0 || int64(age) > math.MaxInt64/units {
+		return 0, errors.New("not a duration such as 30m, 12h or 7d")
+	}
+	return time.Duration(int64(age) * units), nil
 }

@@ -1,19 +1,18 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/format"
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/reader"
+	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/tracetree"
 )
 
 // Exit codes.
@@ -28,10 +27,11 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	terminal bool
+	style    tracetree.Style // of what is drawn on out
 }
 
 func run(args []string, std streams) int {
-	o, err := parseOptions(args, std.out)
+	o, err := parseOptions(args, time.Now(), std.out)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
@@ -50,9 +50,9 @@ func run(args []string, std streams) int {
 
 func execute(o options, std streams) error {
 	if o.files {
-		return listFiles(o.data, std.out)
+		return listFiles(o.data, o.window, std.out)
 	}
-	if o.query == "" && !std.terminal {
+	if o.query == "" && o.trace == "" && !std.terminal {
 		text, err := io.ReadAll(std.in)
 		if err != nil {
 			return fmt.Errorf("read the query from standard input: %w", err)
@@ -62,37 +62,38 @@ func execute(o options, std streams) error {
 			return errors.New("no query: give one as argument or on standard input")
 		}
 	}
-	r, err := reader.Open(reader.Options{Dir: o.data, Threads: o.threads, MemoryLimit: o.memoryLimit})
+	r, err := reader.Open(reader.Options{Dir: o.data, Threads: o.threads, MemoryLimit: o.memoryLimit, Window: o.window})
 	if err != nil {
 		return err
 	}
-	if o.query == "" {
-		err = prompt(r, o.format, std)
-	} else {
+	switch {
+	case o.trace != "":
+		err = showTrace(r, o, std)
+	case o.query != "":
 		err = query(r, o.query, o.format, std.out)
+	default:
+		err = prompt(r, o.format, std)
 	}
 	return errors.Join(err, r.Close())
 }
 
-// query runs sql until it ends or the user interrupts it. A second interrupt
-// ends the program at once.
+// query runs sql until it ends or the user interrupts it.
 func query(r *reader.Reader, sql, outputFormat string, out io.Writer) error {
 	sink, err := format.New(outputFormat, out)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
-	defer context.AfterFunc(ctx, stop)()
 	return r.Query(ctx, sql, sink)
 }
 
-func listFiles(dir string, out io.Writer) error {
+func listFiles(dir string, window reader.Window, out io.Writer) error {
 	snapshot, err := reader.Snapshot(dir)
 	if err != nil {
 		return err
 	}
-	for _, f := range snapshot.Files {
+	for _, f := range window.Files(snapshot.Files) {
 		if _, err := fmt.Fprintln(out, filepath.Join(dir, filepath.FromSlash(f.Path))); err != nil {
 			return err
 		}

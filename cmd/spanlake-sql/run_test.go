@@ -110,6 +110,28 @@ func TestFilesAreListedOneALine(t *testing.T) {
 	require.Contains(t, got.err, "no store in "+filepath.Join(dir, "none")+": ")
 }
 
+func TestTheWindow(t *testing.T) {
+	dir := newShop(t)
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"all":         {nil, "2"},
+		"from":        {[]string{"--from", "2026-11-21T09:00:00.00005Z"}, "1"},
+		"to":          {[]string{"--to", "2026-11-21 09:00:00"}, "0"},
+		"day":         {[]string{"--from", "2026-11-21", "--to", "2026-11-22"}, "2"},
+		"offset":      {[]string{"--from", "2026-11-21T10:00:00+01:00", "--to", "2026-11-21T10:30:00+01:00"}, "2"},
+		"last second": {[]string{"--since", "1s", "--to", "2036-01-01"}, "0"},
+		"since":       {[]string{"--since", "36500d"}, "2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := runWith("", append([]string{"--data", dir, "--format", "csv", "select count(*) as n from spans"}, tc.args...)...)
+			require.Equal(t, result{out: "n\n" + tc.want + "\n"}, got)
+		})
+	}
+	require.Empty(t, runWith("", "--data", dir, "--files", "--to", "2026-11-21").out)
+}
+
 func TestErrors(t *testing.T) {
 	dir := newShop(t)
 	for name, tc := range map[string]struct {
@@ -126,6 +148,12 @@ func TestErrors(t *testing.T) {
 		"empty query":      {[]string{" "}, exitUsage, "spanlake-sql: the query is empty\nspanlake-sql --help lists the flags\n"},
 		"negative threads": {[]string{"--threads", "-1", "select 1"}, exitUsage, "spanlake-sql: --threads: -1 is less than 0\nspanlake-sql --help lists the flags\n"},
 		"files and query":  {[]string{"--files", "select 1"}, exitUsage, "spanlake-sql: --files takes no query\nspanlake-sql --help lists the flags\n"},
+		"no trace":         {[]string{"--trace", "1"}, exitUsage, "spanlake-sql: invalid value \"1\" for flag -trace: \"1\" is no trace ID: give 32 hexadecimal digits, 16, a UUID or a traceparent\nspanlake-sql --help lists the flags\n"},
+		"trace and query":  {[]string{"--trace", "5b8efff798038103d269b633813fc60c", "select 1"}, exitUsage, "spanlake-sql: --trace takes no query\nspanlake-sql --help lists the flags\n"},
+		"trace as csv":     {[]string{"--trace", "5b8efff798038103d269b633813fc60c", "--format", "csv"}, exitUsage, "spanlake-sql: --format: --trace writes table or json, not \"csv\"\nspanlake-sql --help lists the flags\n"},
+		"no time":          {[]string{"--from", "noon", "select 1"}, exitUsage, "spanlake-sql: invalid value \"noon\" for flag -from: not a time such as 2026-11-21 or 2026-11-21T09:30:00Z\nspanlake-sql --help lists the flags\n"},
+		"no duration":      {[]string{"--since", "7days", "select 1"}, exitUsage, "spanlake-sql: invalid value \"7days\" for flag -since: not a duration such as 30m, 12h or 7d\nspanlake-sql --help lists the flags\n"},
+		"backward window":  {[]string{"--from", "2026-11-21", "--to", "2026-11-20", "select 1"}, exitUsage, "spanlake-sql: --to is not after --from or --since\nspanlake-sql --help lists the flags\n"},
 		"empty data":       {[]string{"--data", "", "select 1"}, exitUsage, "spanlake-sql: --data is empty: name the directory of the store\nspanlake-sql --help lists the flags\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type Settings struct {
 	TempDir     string // where operators spill beyond MemoryLimit
 	// Directories are the only ones whose files SQL can open.
 	Directories []string
+	// Set are further settings, each as SQL: "name = value".
+	Set []string
 }
 
 // DB is one database and one connection. It is used by one goroutine at a time.
@@ -36,7 +39,7 @@ func Open(s Settings) (*DB, error) {
 	if err := db.open(s); err != nil {
 		return nil, fmt.Errorf("open the query engine: %w", err)
 	}
-	if err := db.confine(s.Directories); err != nil {
+	if err := db.confine(s); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("confine the query engine: %w", err)
 	}
@@ -83,18 +86,19 @@ func (db *DB) open(s Settings) error {
 // confine closes the file system but for the given directories, and then the
 // settings themselves, so that no statement can open it again. The time zone is
 // set here because it belongs to an extension that config cannot reach.
-func (db *DB) confine(directories []string) error {
-	quoted := make([]string, len(directories))
-	for i, d := range directories {
+func (db *DB) confine(s Settings) error {
+	quoted := make([]string, len(s.Directories))
+	for i, d := range s.Directories {
 		quoted[i] = Quote(d)
 	}
-	for _, statement := range []string{
-		"set TimeZone = 'UTC'",
-		"set allowed_directories = [" + strings.Join(quoted, ", ") + "]",
-		"set enable_external_access = false",
-		"set lock_configuration = true",
-	} {
-		if err := db.Exec(context.Background(), statement); err != nil {
+	settings := slices.Concat(s.Set, []string{
+		"TimeZone = 'UTC'",
+		"allowed_directories = [" + strings.Join(quoted, ", ") + "]",
+		"enable_external_access = false",
+		"lock_configuration = true",
+	})
+	for _, setting := range settings {
+		if err := db.Exec(context.Background(), "set "+setting); err != nil {
 			return err
 		}
 	}
@@ -139,4 +143,9 @@ func (db *DB) interruptOn(ctx context.Context) func() {
 // Quote writes s as a SQL string literal.
 func Quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+}
+
+// QuoteName writes s as a SQL identifier.
+func QuoteName(s string) string {
+	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
 }

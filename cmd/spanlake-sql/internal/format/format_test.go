@@ -152,9 +152,9 @@ func FuzzPrintableHasNoControlCharacters(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		got := printable(text)
+		got := Printable(text)
 		require.NotContains(t, got, "\x1b")
-		require.Equal(t, got, printable([]byte(got)), "escaping once is enough")
-		require.GreaterOrEqual(t, displayWidth(got), 0)
+		require.Equal(t, got, Printable([]byte(got)), "escaping once is enough")
+		require.GreaterOrEqual(t, DisplayWidth(got), 0)
 	})
 }

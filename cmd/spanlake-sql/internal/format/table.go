@@ -27,7 +27,7 @@ func (t *table) Begin(columns []duck.Column) error {
 	t.columns, t.rows = columns, 0
 	t.widths = make([]int, len(columns))
 	for i, c := range columns {
-		t.widths[i] = displayWidth(printable([]byte(c.Name)))
+		t.widths[i] = DisplayWidth(Printable([]byte(c.Name)))
 	}
 	t.sample = make([][]string, 0, sampleRows)
 	return nil
@@ -42,13 +42,13 @@ func (t *table) Row(row duck.Row) error {
 			continue
 		}
 		t.text = row.AppendText(t.text[:0], i)
-		cells[i] = printable(t.text)
+		cells[i] = Printable(t.text)
 	}
 	if t.rows > sampleRows {
 		return t.line(cells)
 	}
 	for i, cell := range cells {
-		t.widths[i] = max(t.widths[i], displayWidth(cell))
+		t.widths[i] = max(t.widths[i], DisplayWidth(cell))
 	}
 	t.sample = append(t.sample, cells)
 	if t.rows == sampleRows {
@@ -76,7 +76,7 @@ func (t *table) End() error {
 func (t *table) flushSample() error {
 	header, rule := make([]string, len(t.columns)), make([]string, len(t.columns))
 	for i, c := range t.columns {
-		header[i] = printable([]byte(c.Name))
+		header[i] = Printable([]byte(c.Name))
 		rule[i] = strings.Repeat("-", t.widths[i])
 	}
 	for _, cells := range append([][]string{header, rule}, t.sample...) {
@@ -96,7 +96,7 @@ func (t *table) line(cells []string) error {
 		if i > 0 {
 			t.pad(2)
 		}
-		padding := max(0, t.widths[i]-displayWidth(cell))
+		padding := max(0, t.widths[i]-DisplayWidth(cell))
 		switch {
 		case t.columns[i].Numeric():
 			t.pad(padding)

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/text/width"
 )
 
-// printable escapes what would move the cursor or change the terminal. Cells
+// Printable escapes what would move the cursor or change the terminal. Cells
 // hold what clients sent, so control characters, invisible ones and those that
 // turn the direction of text are shown as escapes.
-func printable(text []byte) string {
+func Printable(text []byte) string {
 	plain := true
 	for _, c := range text {
 		if c < ' ' || c >= 0x7f {
@@ -45,9 +45,9 @@ func printable(text []byte) string {
 	return out.String()
 }
 
-// displayWidth is the number of terminal cells that text takes: two for wide
+// DisplayWidth is the number of terminal cells that text takes: two for wide
 // East Asian characters and emoji, none for combining marks.
-func displayWidth(text string) int {
+func DisplayWidth(text string) int {
 	cells := 0
 	for _, r := range text {
 		switch {

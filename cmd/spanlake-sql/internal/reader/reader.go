@@ -8,28 +8,37 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/duck"
 	"github.com/spanlake/spanlake/internal/lake"
 )
+
+// planFrom is the number of files from which on it pays to find out which of
+// them a query needs.
+const planFrom = 4
 
 // Options of a reader.
 type Options struct {
 	Dir         string // of the store
 	Threads     int    // 0: one for each core
 	MemoryLimit string
+	Window      Window // of what the views show
 }
 
 // Reader is an open query engine on a store. One goroutine uses it at a time.
 type Reader struct {
-	dir  string // of the store, absolute
-	temp string // empty files of each signal, and what the engine spills
-	db   *duck.DB
+	dir    string // of the store, absolute
+	temp   string // what the engine spills
+	window Window
+	db     *duck.DB
 
-	snapshot lake.Snapshot // what the views show, where defined
-	defined  bool
-
-	read func(dir string) (lake.Snapshot, error)
+	manifest manifest
+	snapshot lake.Snapshot // that the views know, where current
+	current  bool
+	index    *index
+	views    []*view
+	planner  planner
 }
 
 // Open prepares a reader. The store itself is looked for by each query, so
@@ -43,29 +52,27 @@ func Open(o Options) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{dir: dir, temp: temp, read: Snapshot}
-	if err := r.open(o); err != nil {
+	r := &Reader{
+		dir: dir, temp: temp, window: o.Window,
+		manifest: manifest{read: Snapshot}, index: newIndex(dir), views: newViews(),
+	}
+	if r.db, err = duck.Open(duck.Settings{
+		Threads:     o.Threads,
+		MemoryLimit: o.MemoryLimit,
+		TempDir:     filepath.Join(temp, "spill"),
+		Directories: []string{dir, temp},
+		// Footers are half of what a query over a day costs. The cache counts
+		// towards the memory limit and gives way to it.
+		Set: []string{"parquet_metadata_cache = true"},
+	}); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
 
-func (r *Reader) open(o Options) error {
-	if err := writeEmptyFiles(r.temp); err != nil {
-		return err
-	}
-	db, err := duck.Open(duck.Settings{
-		Threads:     o.Threads,
-		MemoryLimit: o.MemoryLimit,
-		TempDir:     filepath.Join(r.temp, "spill"),
-		Directories: []string{r.dir, r.temp},
-	})
-	r.db = db
-	return err
-}
-
 // Close frees the engine and removes its temporary files.
 func (r *Reader) Close() error {
+	r.planner.close()
 	if r.db != nil {
 		r.db.Close()
 		r.db = nil
@@ -83,7 +90,7 @@ func (r *Reader) Query(ctx context.Context, sql string, sink duck.Sink) error {
 	if r.lost(err) == "" || watched.begun {
 		return err
 	}
-	r.defined = false
+	r.current, r.manifest.seen = false, nil
 	err = r.query(ctx, sql, watched)
 	if path := r.lost(err); path != "" {
 		return fmt.Errorf("the store names a file that is not there: %s: %w", path, err)
@@ -92,40 +99,80 @@ func (r *Reader) Query(ctx context.Context, sql string, sink duck.Sink) error {
 }
 
 func (r *Reader) query(ctx context.Context, sql string, sink duck.Sink) error {
-	snapshot, err := r.read(r.dir)
+	snapshot, err := r.manifest.next(r.dir)
 	if err != nil {
 		return err
 	}
-	var undefined error
-	if !r.defined || r.snapshot.Version != snapshot.Version {
-		r.snapshot = snapshot
-		undefined = r.define(ctx)
-		r.defined = undefined == nil
-		if ctx.Err() != nil {
-			return undefined
+	if !r.current || r.snapshot.Version != snapshot.Version {
+		if err := r.update(ctx, snapshot); err != nil {
+			return err
 		}
 	}
-	if err := r.db.Query(ctx, sql, sink); err != nil {
-		return errors.Join(undefined, err)
+	if err := r.define(ctx, sql); err != nil {
+		return err
+	}
+	return r.db.Query(ctx, sql, sink)
+}
+
+// update makes the snapshot the one that the views know.
+func (r *Reader) update(ctx context.Context, snapshot lake.Snapshot) error {
+	r.snapshot, r.current = snapshot, false
+	r.index.update(r.window.Files(snapshot.Files))
+	for _, v := range r.views {
+		if v.update(ctx, r.db, r.index, snapshot) {
+			r.planner.close() // its tables lack columns
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	r.current = true
+	return nil
+}
+
+// define points the views at the files of the snapshot that the query needs.
+func (r *Reader) define(ctx context.Context, sql string) error {
+	needs, known := r.needs(ctx, sql)
+	for _, v := range r.views {
+		files := r.window.Files(v.files)
+		if known {
+			need, used := needs[v.name]
+			switch {
+			case used:
+				files = r.narrow(files, need)
+			case v.defined:
+				continue
+			}
+		}
+		if err := v.show(ctx, r.db, r.index, r.window, files); err != nil {
+			return fmt.Errorf("define the view %s: %w", v.name, err)
+		}
 	}
 	return nil
 }
 
-// define points the views at the files of the snapshot. A view whose files
-// cannot be read is left out, and is an error only for a query that needs it.
-func (r *Reader) define(ctx context.Context) error {
-	var errs []error
-	for _, v := range views {
-		err := r.db.Exec(ctx, v.definition(r.dir, r.temp, r.snapshot))
-		if ctx.Err() != nil {
-			return err
-		}
-		if err != nil {
-			err = fmt.Errorf("%s cannot be read: %w", v.name, err)
-			errs = append(errs, err, r.db.Exec(ctx, "drop view if exists "+v.name))
+// needs returns which rows of which views the query needs, where that is known.
+func (r *Reader) needs(ctx context.Context, sql string) (map[string]needed, bool) {
+	if len(r.snapshot.Files) < planFrom || !worthPlanning(sql) {
+		return nil, false
+	}
+	if r.planner.db == nil {
+		if err := r.planner.open(ctx, r.views); err != nil {
+			return nil, false
 		}
 	}
-	return errors.Join(errs...)
+	return r.planner.needs(ctx, sql)
+}
+
+// narrow leaves out the files that hold none of the rows needed.
+func (r *Reader) narrow(files []lake.File, need needed) []lake.File {
+	files = within(files, need.from, need.to)
+	if need.anyTrace {
+		return files
+	}
+	slices.Sort(need.traces)
+	traces := slices.Compact(need.traces)
+	return slices.DeleteFunc(slices.Clone(files), func(f lake.File) bool { return !r.index.mayHold(f, traces) })
 }
 
 // lost names the first file of the snapshot that is gone, where err may come
@@ -135,7 +182,7 @@ func (r *Reader) lost(err error) string {
 		return ""
 	}
 	for _, f := range r.snapshot.Files {
-		path := filepath.Join(r.dir, filepath.FromSlash(f.Path))
+		path := r.index.path(f)
 		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
 			return path
 		}

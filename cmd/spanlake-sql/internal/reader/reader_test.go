@@ -172,7 +172,7 @@ func TestAFileThatVanishedCostsOneMoreSnapshot(t *testing.T) {
 		store.Unlink(small[1])
 	}
 	reads := 0
-	s.read = func(dir string) (lake.Snapshot, error) {
+	s.manifest.read = func(dir string) (lake.Snapshot, error) {
 		snapshot, err := Snapshot(dir)
 		if reads++; reads == 1 {
 			compact()
@@ -193,8 +193,9 @@ func TestAFileThatVanishesUnderTheViewsCostsOneMoreSnapshot(t *testing.T) {
 	s := openReader(t, dir)
 	require.Equal(t, []string{"a"}, ask(t, s, "select name from spans"))
 
+	s.manifest.seen = nil
 	reads := 0
-	s.read = func(dir string) (lake.Snapshot, error) {
+	s.manifest.read = func(dir string) (lake.Snapshot, error) {
 		snapshot, err := Snapshot(dir)
 		if reads++; reads == 1 {
 			store.Commit([]lake.File{store.File("traces", "select 'b' as name")}, old.Path)

@@ -45,8 +45,24 @@ func (s *Store) File(signal, query string) lake.File {
 	require.NoError(s.t, err)
 	defer db.Close()
 	require.NoError(s.t, db.Exec(s.t.Context(), "copy ("+query+") to "+duck.Quote(full)+" (format parquet)"))
+	var times bounds
+	if err := db.Query(s.t.Context(), "select epoch_ns(min(timestamp)), epoch_ns(max(timestamp)) from read_parquet("+duck.Quote(full)+")", &times); err == nil {
+		file.MinTime, file.MaxTime = times.first, times.last
+	}
 	return file
 }
+
+// bounds takes the first and last time from a result.
+type bounds struct{ first, last int64 }
+
+func (*bounds) Begin([]duck.Column) error { return nil }
+
+func (b *bounds) Row(row duck.Row) error {
+	_, err := fmt.Sscan(string(row.AppendText(nil, 0))+" "+string(row.AppendText(nil, 1)), &b.first, &b.last)
+	return err
+}
+
+func (*bounds) End() error { return nil }
 
 // Commit adds files to the store and removes others.
 func (s *Store) Commit(add []lake.File, remove ...string) {
