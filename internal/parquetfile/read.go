@@ -1,6 +1,7 @@
 package parquetfile
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 // additional columns that the file has.
 func Schema(in io.ReaderAt, size int64) (schema *v1.Schema, err error) {
 	defer recovered(&err)
-	file, err := parquet.OpenFile(in, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	file, err := openFile(in, size)
 	if err != nil {
 		return nil, err
 	}
@@ -32,6 +33,24 @@ func Schema(in io.ReaderAt, size int64) (schema *v1.Schema, err error) {
 	}
 	lifts := slices.DeleteFunc(v1.LiftsOf(file.Schema()), func(l v1.Lift) bool { return base.Index(l.Name) >= 0 })
 	return v1.Extend(base, lifts)
+}
+
+// openFile reads the footer of a file. parquet-go makes room for as many bytes
+// as the end of the file says that the footer has: up to 4 GiB in a damaged one.
+func openFile(in io.ReaderAt, size int64) (*parquet.File, error) {
+	const magic = "PAR1"
+	var end [8]byte // the length of the footer, and the magic
+	if size < int64(len(magic)+len(end)) {
+		return nil, fmt.Errorf("damaged file: %d bytes are too few", size)
+	}
+	if _, err := in.ReadAt(end[:], size-int64(len(end))); err != nil {
+		return nil, err
+	}
+	footer := int64(binary.LittleEndian.Uint32(end[:4]))
+	if string(end[4:]) != magic || footer > size-int64(len(magic)+len(end)) {
+		return nil, errors.New("damaged file: it does not end as Parquet files do")
+	}
+	return parquet.OpenFile(in, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 }
 
 // recovered makes a panic of parquet-go an error: it trusts a file's numbers in
@@ -54,7 +73,7 @@ func Read(in io.ReaderAt, size int64, rows *v1.Rows) (err error) {
 		}
 	}()
 	defer recovered(&err)
-	file, err := parquet.OpenFile(in, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	file, err := openFile(in, size)
 	if err != nil {
 		return err
 	}
