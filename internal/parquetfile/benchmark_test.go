@@ -1,6 +1,7 @@
 package parquetfile
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanlake/spanlake/internal/fsys"
+	"github.com/spanlake/spanlake/internal/fsys/fsystest"
 	"github.com/spanlake/spanlake/internal/schema/schematest"
 	v1 "github.com/spanlake/spanlake/internal/schema/v1"
 )
@@ -34,6 +36,24 @@ func BenchmarkWrite(b *testing.B) {
 	}
 	b.ReportMetric((cpuTime(b)-cpu).Seconds()/float64(n)*1e6, "CPU-s/Mspans")
 	b.ReportMetric(float64(bytes)/float64(n), "B/span")
+}
+
+// BenchmarkRead reads a file into rows.
+func BenchmarkRead(b *testing.B) {
+	rows := v1.New(v1.Traces)
+	rows.AppendTraces(schematest.New(1, time.Unix(1_800_000_000, 0)).Traces(30_000), "7d")
+	fs := fsystest.NewCrash()
+	data := content(b, fs, write(b, fs, Segment{Log: logID, Number: 1, Rows: []*v1.Rows{rows}})[0].Path)
+	n := 0
+	cpu := cpuTime(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		rows.Reset()
+		require.NoError(b, Read(bytes.NewReader(data), int64(len(data)), rows))
+		n += rows.Len()
+	}
+	b.ReportMetric((cpuTime(b)-cpu).Seconds()/float64(n)*1e6, "CPU-s/Mspans")
+	b.ReportMetric(float64(rows.Bytes())/float64(rows.Len()), "B/row")
 }
 
 // BenchmarkAppend turns pdata into rows.

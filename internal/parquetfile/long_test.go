@@ -38,6 +38,7 @@ func TestLargeResourceIsNotWrittenWithEachRow(t *testing.T) {
 	chunk := file.Metadata().RowGroups[0].Columns[leaf.ColumnIndex].MetaData
 	require.Less(t, chunk.TotalUncompressedSize, int64(4*size), "two values, %d rows", 2*n)
 	back := readAll(t, fs, v1.Traces, files)
+	require.Less(t, back.Bytes(), int64(3*size), "nor held in memory with each")
 	column := v1.Traces.Index(v1.ColResourceAttributes)
 	for row := range back.Len() {
 		require.Equal(t, text(rows, column, row%2*n), text(back, column, row))

@@ -1,6 +1,7 @@
 package parquetfile
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 // additional columns that the file has.
 func Schema(in io.ReaderAt, size int64) (schema *v1.Schema, err error) {
 	defer recovered(&err)
-	file, err := parquet.OpenFile(in, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	file, err := openFile(in, size)
 	if err != nil {
 		return nil, err
 	}
@@ -32,6 +33,24 @@ func Schema(in io.ReaderAt, size int64) (schema *v1.Schema, err error) {
 	}
 	lifts := slices.DeleteFunc(v1.LiftsOf(file.Schema()), func(l v1.Lift) bool { return base.Index(l.Name) >= 0 })
 	return v1.Extend(base, lifts)
+}
+
+// openFile reads the footer of a file. parquet-go makes room for as many bytes
+// as the end of the file says that the footer has: up to 4 GiB in a damaged one.
+func openFile(in io.ReaderAt, size int64) (*parquet.File, error) {
+	const magic = "PAR1"
+	var end [8]byte // the length of the footer, and the magic
+	if size < int64(len(magic)+len(end)) {
+		return nil, fmt.Errorf("damaged file: %d bytes are too few", size)
+	}
+	if _, err := in.ReadAt(end[:], size-int64(len(end))); err != nil {
+		return nil, err
+	}
+	footer := int64(binary.LittleEndian.Uint32(end[:4]))
+	if string(end[4:]) != magic || footer > size-int64(len(magic)+len(end)) {
+		return nil, errors.New("damaged file: it does not end as Parquet files do")
+	}
+	return parquet.OpenFile(in, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 }
 
 // recovered makes a panic of parquet-go an error: it trusts a file's numbers in
@@ -54,7 +73,7 @@ func Read(in io.ReaderAt, size int64, rows *v1.Rows) (err error) {
 		}
 	}()
 	defer recovered(&err)
-	file, err := parquet.OpenFile(in, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	file, err := openFile(in, size)
 	if err != nil {
 		return err
 	}
@@ -95,9 +114,10 @@ func readGroup(file *parquet.File, group parquet.RowGroup, rows *v1.Rows) error 
 			return fmt.Errorf("column %s: %w", c.Name, err)
 		}
 		row := first
-		err := eachValue(chunks[leaf.ColumnIndex], func(v parquet.Value) error {
+		to := setter{table: &rows.Table, column: i}
+		err := eachValue(chunks[leaf.ColumnIndex], func(v parquet.Value, inDictionary bool) error {
 			row++
-			return set(&rows.Table, i, row-1, v)
+			return to.set(row-1, v, inDictionary)
 		})
 		if err == nil && row != first+n {
 			err = errors.New("not as many values as rows")
@@ -130,7 +150,8 @@ func readList(file *parquet.File, chunks []parquet.ColumnChunk, rows *v1.Rows, l
 		}
 		seen := make([]uint32, 0, n)
 		element := base
-		err := eachValue(chunks[leaf.ColumnIndex], func(v parquet.Value) error {
+		to := setter{table: &l.Table, column: i}
+		err := eachValue(chunks[leaf.ColumnIndex], func(v parquet.Value, inDictionary bool) error {
 			if v.RepetitionLevel() == 0 {
 				seen = append(seen, 0)
 			}
@@ -142,7 +163,7 @@ func readList(file *parquet.File, chunks []parquet.ColumnChunk, rows *v1.Rows, l
 			}
 			seen[len(seen)-1]++
 			element++
-			return set(&l.Table, i, element-1, v)
+			return to.set(element-1, v, inDictionary)
 		})
 		if err == nil && (len(seen) != n || counted && !slices.Equal(seen, counts)) {
 			err = errors.New("not the same lists as in the other columns")
@@ -167,8 +188,9 @@ func checkType(leaf parquet.LeafColumn, c v1.Column) error {
 	return nil
 }
 
-// eachValue calls fn with every value of a column chunk.
-func eachValue(chunk parquet.ColumnChunk, fn func(parquet.Value) error) error {
+// eachValue calls fn with every value of a column chunk, and whether it lies in
+// the chunk's dictionary.
+func eachValue(chunk parquet.ColumnChunk, fn func(v parquet.Value, inDictionary bool) error) error {
 	pages := chunk.Pages()
 	defer pages.Close()
 	var buffer [256]parquet.Value
@@ -180,7 +202,7 @@ func eachValue(chunk parquet.ColumnChunk, fn func(parquet.Value) error) error {
 		if err != nil {
 			return err
 		}
-		err = eachOfPage(page.Values(), buffer[:], fn)
+		err = eachOfPage(page, buffer[:], fn)
 		parquet.Release(page)
 		if err != nil {
 			return err
@@ -188,11 +210,12 @@ func eachValue(chunk parquet.ColumnChunk, fn func(parquet.Value) error) error {
 	}
 }
 
-func eachOfPage(values parquet.ValueReader, buffer []parquet.Value, fn func(parquet.Value) error) error {
+func eachOfPage(page parquet.Page, buffer []parquet.Value, fn func(parquet.Value, bool) error) error {
+	values, inDictionary := page.Values(), page.Dictionary() != nil
 	for {
 		n, err := values.ReadValues(buffer)
 		for _, v := range buffer[:n] {
-			if err := fn(v); err != nil {
+			if err := fn(v, inDictionary); err != nil {
 				return err
 			}
 		}
@@ -205,14 +228,24 @@ func eachOfPage(values parquet.ValueReader, buffer []parquet.Value, fn func(parq
 	}
 }
 
+// setter stores the values of a column chunk.
+type setter struct {
+	table  *v1.Table
+	column int
+	// rows are the first rows that have a string of the dictionary, by its place
+	// in memory: it is stored once, however often it comes.
+	rows map[*byte]int
+}
+
 // set stores a value as the encoder took it.
-func set(t *v1.Table, column, row int, v parquet.Value) error {
+func (s *setter) set(row int, v parquet.Value, inDictionary bool) error {
 	if v.IsNull() {
 		return nil
 	}
+	t, column := s.table, s.column
 	switch c := t.Columns()[column]; c.Type {
 	case v1.String:
-		t.SetString(column, row, string(v.ByteArray()))
+		s.setString(row, v.ByteArray(), inDictionary)
 	case v1.TraceID, v1.SpanID:
 		var id [16]byte
 		text := v.ByteArray()
@@ -241,4 +274,20 @@ func set(t *v1.Table, column, row int, v parquet.Value) error {
 		t.SetNum(column, row, v.Int64())
 	}
 	return nil
+}
+
+func (s *setter) setString(row int, text []byte, inDictionary bool) {
+	if !inDictionary || len(text) == 0 {
+		s.table.SetString(s.column, row, string(text))
+		return
+	}
+	if first, ok := s.rows[&text[0]]; ok {
+		s.table.RepeatString(s.column, row, first)
+		return
+	}
+	if s.rows == nil {
+		s.rows = map[*byte]int{}
+	}
+	s.rows[&text[0]] = row
+	s.table.SetString(s.column, row, string(text))
 }

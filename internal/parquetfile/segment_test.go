@@ -295,6 +295,18 @@ func TestReadRefusesOtherFiles(t *testing.T) {
 	require.Zero(t, logs.Len())
 }
 
+// The end of a file says how long its footer is: not more may be believed than
+// there is.
+func TestDamagedLengthOfTheFooterIsRefused(t *testing.T) {
+	fs := fsystest.NewCrash()
+	data := content(t, fs, write(t, fs, Segment{Log: logID, Number: 7, Rows: []*v1.Rows{spanRows(schematest.New(1, day).Traces(20))}})[0].Path)
+	for _, cut := range []int{0, 4, 11, len(data) - 1} {
+		require.ErrorContains(t, Read(bytes.NewReader(data), int64(cut), v1.New(v1.Traces)), "damaged file")
+	}
+	copy(data[len(data)-8:], "\xf0\xff\xff\xff")
+	require.ErrorContains(t, Read(bytes.NewReader(data), int64(len(data)), v1.New(v1.Traces)), "does not end as Parquet files do")
+}
+
 // A damaged file is an error or other rows, never a crash, and leaves no
 // half-read rows.
 func FuzzRead(f *testing.F) {

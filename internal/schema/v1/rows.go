@@ -233,6 +233,11 @@ func (t *Table) SetString(column, row int, s string) {
 	t.setRef(column, row, c.last)
 }
 
+// RepeatString sets a value of a String column to that of another row.
+func (t *Table) RepeatString(column, row, from int) {
+	t.setRef(column, row, t.cells[column].ref[from])
+}
+
 // SetID sets a value of a TraceID or SpanID column.
 func (t *Table) SetID(column, row int, id []byte) {
 	c := &t.cells[column]
