@@ -253,7 +253,7 @@ func TestMergeCarriesUnknownColumnsOver(t *testing.T) {
 	got := map[string]int{}
 	nulls := 0
 	for _, g := range file.RowGroups() {
-		require.NoError(t, eachValue(g.ColumnChunks()[leaf.ColumnIndex], func(v parquet.Value) error {
+		require.NoError(t, eachValue(g.ColumnChunks()[leaf.ColumnIndex], func(v parquet.Value, _ bool) error {
 			if v.IsNull() {
 				nulls++
 			} else {

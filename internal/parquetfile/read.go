@@ -37,7 +37,7 @@ func Schema(in io.ReaderAt, size int64) (schema *v1.Schema, err error) {
 
 // openFile reads the footer of a file. parquet-go makes room for as many bytes
 // as the end of the file says that the footer has: up to 4 GiB in a damaged one.
-func openFile(in io.ReaderAt, size int64) (*parquet.File, error) {
+func openFile(in io.ReaderAt, size int64, options ...parquet.FileOption) (*parquet.File, error) {
 	const magic = "PAR1"
 	var end [8]byte // the length of the footer, and the magic
 	if size < int64(len(magic)+len(end)) {
@@ -50,7 +50,7 @@ func openFile(in io.ReaderAt, size int64) (*parquet.File, error) {
 	if string(end[4:]) != magic || footer > size-int64(len(magic)+len(end)) {
 		return nil, errors.New("damaged file: it does not end as Parquet files do")
 	}
-	return parquet.OpenFile(in, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	return parquet.OpenFile(in, size, append(options, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))...)
 }
 
 // recovered makes a panic of parquet-go an error: it trusts a file's numbers in

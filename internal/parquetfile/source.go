@@ -50,8 +50,7 @@ func openSource(fsy fsys.FS, dir string, entry lake.File, schema *v1.Schema) (*s
 		return s, fmt.Errorf("has %d bytes, in the manifest %d", info.Size(), entry.Bytes)
 	}
 	return s, guard(func() error {
-		s.parquet, err = parquet.OpenFile(f, entry.Bytes,
-			parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true), parquet.ReadBufferSize(readBuffer(entry.Bytes)))
+		s.parquet, err = openFile(f, entry.Bytes, parquet.ReadBufferSize(readBuffer(entry.Bytes)))
 		if err != nil {
 			return err
 		}

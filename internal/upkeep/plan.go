@@ -36,6 +36,7 @@ const (
 	rowBytes   = 320      // a row of an open row group of an input
 	keyBytes   = 16       // any row
 	groupRows  = 30_000   // of a row group
+	groupShare = 4        // of the bytes of a file of large rows
 )
 
 // job is files to merge, and how many to make of them.
@@ -118,7 +119,7 @@ func (c Compaction) plan(files []lake.File, p parquetfile.Partition, now time.Ti
 func (c Compaction) choose(files []lake.File) (chosen []lake.File, whole bool) {
 	memory, bytes, costs := int64(mergeBytes), int64(0), int64(0)
 	for i, f := range files {
-		memory += inputBytes + rowBytes*min(f.Rows, groupRows) + keyBytes*f.Rows
+		memory += inputBytes + max(rowBytes*min(f.Rows, groupRows), f.Bytes/groupShare) + keyBytes*f.Rows
 		switch {
 		case i >= maxInputs, i >= 2 && memory > c.MemoryBytes, bytes >= c.TargetBytes:
 			return files[:i], true
