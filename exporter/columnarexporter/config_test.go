@@ -40,7 +40,7 @@ func TestValidConfigs(t *testing.T) {
 	require.Equal(t, LogConfig{Directory: "/var/lib/spanlake/wal", MaxSizeMiB: 4096}, minimal.Log)
 	require.Equal(t, FlushConfig{Interval: 5 * time.Second, MaxRows: 200_000}, minimal.Flush)
 	require.Equal(t, RetentionConfig{Default: "7d", Logs: "7d"}, minimal.Parquet.Get().Retention)
-	require.Equal(t, CompactionConfig{Enabled: true, TargetFileSizeMiB: 32, MemoryLimitMiB: 128, CPULimitPercentage: 50}, minimal.Parquet.Get().Compaction)
+	require.Equal(t, CompactionConfig{Enabled: true, TargetFileSizeMiB: 10, MemoryLimitMiB: 128, CPULimitPercentage: 50}, minimal.Parquet.Get().Compaction)
 	require.Equal(t, 10*time.Minute, minimal.Parquet.Get().RemoveAfter)
 	require.False(t, minimal.ClickHouse.HasValue())
 	require.Zero(t, minimal.Retry.MaxElapsedTime)

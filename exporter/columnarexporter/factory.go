@@ -43,7 +43,7 @@ func createDefaultConfig() component.Config {
 		Flush: FlushConfig{Interval: 5 * time.Second, MaxRows: 200_000},
 		Parquet: configoptional.Default(ParquetConfig{
 			Retention:   RetentionConfig{Default: "7d", Logs: "7d"},
-			Compaction:  CompactionConfig{Enabled: true, TargetFileSizeMiB: 32, MemoryLimitMiB: 128, CPULimitPercentage: 50},
+			Compaction:  CompactionConfig{Enabled: true, TargetFileSizeMiB: 10, MemoryLimitMiB: 128, CPULimitPercentage: 50},
 			RemoveAfter: 10 * time.Minute,
 		}),
 		ClickHouse: configoptional.Default(ClickHouseConfig{}),

@@ -18,7 +18,8 @@ const (
 	// merged.
 	quiet = 10 * time.Minute
 	// openFiles and closedFiles are how many small files of an hour are merged
-	// before and after its end.
+	// before and after its end, where they do not make a file of the target's size
+	// before.
 	openFiles, closedFiles = 32, 8
 	// maxInputs bounds the files that a merge opens.
 	maxInputs = 128
@@ -96,7 +97,11 @@ func (c Compaction) plan(files []lake.File, p parquetfile.Partition, now time.Ti
 			least = 2
 		}
 	}
-	if len(files) < least {
+	bytes := int64(0)
+	for _, f := range files {
+		bytes += f.Bytes
+	}
+	if len(files) < least && bytes < c.TargetBytes {
 		return job{}, false
 	}
 	files = slices.Clone(files)

@@ -138,7 +138,7 @@ func (b *bench) compact(ctx context.Context) error {
 	k := upkeep.New(upkeep.Options{
 		Lake: b.lake, FS: fsys.OS, Dir: b.dir, Log: zap.NewNop(), Observe: count,
 		Clock:      clockwork.NewFakeClockAt(b.start.Add((hours + 1) * time.Hour)),
-		Compaction: upkeep.Compaction{Enabled: true, TargetBytes: 32 << 20, MemoryBytes: 128 << 20, CPUShare: 1},
+		Compaction: upkeep.Compaction{Enabled: true, TargetBytes: 10 << 20, MemoryBytes: 128 << 20, CPUShare: 1},
 	})
 	runtime.GC()
 	peak, stop := watchHeap()
