@@ -87,6 +87,24 @@ func (s *Store) store(line []byte) error {
 	return err
 }
 
+// Settle returns the present version once it is on disk, and with it the fate of
+// every commit before: after a failure, the version in memory may be ahead of
+// any that a restart finds. What is named after a settled version is never newer
+// than the manifest.
+func (s *Store) Settle() (Snapshot, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.isClosed() {
+		return Snapshot{}, ErrClosed
+	}
+	if s.file == nil {
+		if err := s.rewrite(nil); err != nil {
+			return Snapshot{}, fmt.Errorf("settle lake %s: %w", s.dir, err)
+		}
+	}
+	return s.Snapshot(), nil
+}
+
 // skipVersion gives the version of a failed commit up: a reader may have seen
 // it, and must not see other content under the same number.
 func (s *Store) skipVersion() {
