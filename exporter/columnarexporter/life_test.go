@@ -1,9 +1,11 @@
 package columnarexporter
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"io/fs"
 	"path"
 	"slices"
@@ -29,20 +31,25 @@ const lifeRemoveAfter = 30 * time.Minute
 
 var errBroken = errors.New("broken")
 
-// Requests, time, faults of the disk, and ends of the process at any operation
-// of the disk, while the store writes, merges and expires in its own goroutines.
+// Requests, passes of the upkeep, time, faults of the disk, and ends of the process
+// at any operation of the disk, while the store writes in a goroutine of its own.
 // Every acknowledged row whose time is not over is in the lake once, what a
 // reader saw stays until then, its files stay for as long as promised, and in
 // the end nothing else is on disk. -rapid.checks runs more of it.
 func TestLivesOfAStore(t *testing.T) {
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		require.NoError(t, f.Value.Set("30")) // each is many lives
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		l := &life{outer: t, disk: fsystest.NewCrash(), now: noon, rows: map[string]lifeRow{}, seen: map[string]struct{}{}}
 		l.open(rt)
-		defer func() { l.rig.end() }()
+		defer l.close()
 		for range rapid.IntRange(3, 14).Draw(rt, "steps") {
 			l.step(rt)
 			l.settle(rt)
-			l.look(rt)
+			if rapid.Bool().Draw(rt, "look") {
+				l.look(rt)
+			}
 		}
 		l.finish(rt)
 	})
@@ -70,45 +77,83 @@ type life struct {
 	next  uint64
 	// seen are rows that a reader has seen.
 	seen map[string]struct{}
-	// after is the disk that the next life finds, once this one has ended.
+	// after is the disk that the next life finds, once this one has ended, and
+	// ctx with it.
 	after atomic.Pointer[fsystest.Crash]
+	ctx   context.Context
+	end   context.CancelFunc
+	// passing is closed when the pass under way is done; nil where there is none.
+	passing chan struct{}
 	// read is what a reader began with at readAt, and whose files have to stay.
 	read   lake.Snapshot
 	readAt time.Time
 }
 
+// open starts the store, and takes the upkeep over from its goroutine.
 func (l *life) open(t *rapid.T) {
 	l.rig = newRig(l.outer, l.disk, func(cfg *Config) {
 		compacting(cfg)
 		cfg.Parquet.Get().RemoveAfter = lifeRemoveAfter
 	})
 	l.rig.clock.Advance(l.now.Sub(l.rig.clock.Now()))
-	before := temporary(t, l.disk)
-	err := l.rig.start(noHost)
-	if l.after.Load() == nil {
-		require.NoError(t, err)
-		for _, name := range before {
-			_, err := l.disk.Stat(name)
-			require.True(t, err != nil || strings.HasSuffix(name, ".parquet.tmp"), "%s is left over", name)
-		}
-	}
+	l.ctx, l.end = context.WithCancel(context.Background())
+	require.NoError(t, l.rig.start(noHost))
+	l.rig.stopKeep()
+	<-l.rig.kept
+}
+
+func (l *life) close() {
+	l.end()
+	l.join()
+	l.rig.end()
 }
 
 func (l *life) step(t *rapid.T) {
 	switch rapid.IntRange(0, 9).Draw(t, "step") {
-	case 0, 1, 2, 3, 4:
+	case 0, 1, 2:
 		l.requests(t)
-	case 5, 6:
+	case 3, 4, 5:
+		l.pass()
+		if rapid.Bool().Draw(t, "beside") {
+			l.requests(t)
+		}
+		l.join()
+	case 6:
 		l.advance(rapid.SampledFrom([]time.Duration{10 * time.Second, time.Minute, 11 * time.Minute, 90 * time.Minute, 30 * time.Hour}).Draw(t, "advance"))
 	case 7, 8:
-		l.endAfter(t, rapid.Int64Range(1, 120).Draw(t, "operations"))
+		l.endAfter(t, rapid.Int64Range(1, 200).Draw(t, "operations"))
 	case 9:
 		op := rapid.SampledFrom([]fsystest.Op{
 			fsystest.OpOpen, fsystest.OpWrite, fsystest.OpSync, fsystest.OpRename, fsystest.OpSyncDir, fsystest.OpRemove, fsystest.OpMkdir,
 		}).Draw(t, "op")
-		first := rapid.IntRange(1, 8).Draw(t, "nth")
+		first := rapid.IntRange(1, 20).Draw(t, "nth")
 		for n := range rapid.IntRange(1, 3).Draw(t, "times") {
 			l.disk.Fail(op, first+n, errBroken)
+		}
+	}
+}
+
+// pass begins a pass of the upkeep, and join waits for it.
+func (l *life) pass() {
+	done, ctx, keeper := make(chan struct{}), l.ctx, l.rig.keeper
+	l.passing = done
+	go func() {
+		defer close(done)
+		_ = keeper.Pass(ctx) // it may fail as its disk does, and is repeated
+	}()
+}
+
+func (l *life) join() {
+	if l.passing == nil {
+		return
+	}
+	for {
+		select {
+		case <-l.passing:
+			l.passing = nil
+			return
+		case <-time.After(time.Millisecond):
+			l.advance(time.Second) // it may wait to try again
 		}
 	}
 }
@@ -121,11 +166,12 @@ func (l *life) advance(d time.Duration) {
 // endAfter lets the process end after so many operations of the disk.
 func (l *life) endAfter(t *rapid.T, operations int64) {
 	manner := rapid.SampledFrom([]string{"kill -9", "power cut", "torn"}).Draw(t, "how")
-	disk := l.disk
+	disk, end := l.disk, l.end
 	var n atomic.Int64
 	disk.Hook(func(fsystest.Op, string) error {
 		if n.Add(1) == operations {
 			l.after.Store(restarts[manner](disk))
+			end()
 		}
 		return nil
 	})
@@ -134,20 +180,21 @@ func (l *life) endAfter(t *rapid.T, operations int64) {
 	}
 }
 
-// requests sends some, each to one partition, and seals a segment behind each.
+// requests sends some, all to one partition, and seals a segment behind each.
 func (l *life) requests(t *rapid.T) {
-	for range rapid.IntRange(1, 10).Draw(t, "requests") {
-		x := lifeRow{
-			time:      noon.Add(-time.Duration(rapid.SampledFrom([]int{0, 2, 2, 2, 24, 25, 26, 47}).Draw(t, "age")) * time.Hour),
-			retention: rapid.SampledFrom([]string{"1d", "2d"}).Draw(t, "retention"),
-		}
+	written, logs := rapid.Bool().Draw(t, "written"), rapid.Bool().Draw(t, "logs")
+	x := lifeRow{
+		time:      noon.Add(-time.Duration(rapid.SampledFrom([]int{2, 2, 2, 0, 24, 25, 47}).Draw(t, "age")) * time.Hour),
+		retention: rapid.SampledFrom([]string{"1d", "2d"}).Draw(t, "retention"),
+	}
+	for range rapid.IntRange(3, 12).Draw(t, "requests") {
 		var sent []string
 		for range rapid.IntRange(1, 3).Draw(t, "rows") {
 			l.next++
 			sent = append(sent, hex.EncodeToString(binary.BigEndian.AppendUint64(nil, l.next)))
 		}
 		var err error
-		if rapid.Bool().Draw(t, "logs") {
+		if logs {
 			err = l.rig.consumeLogs(t.Context(), x.logs(sent))
 		} else {
 			err = l.rig.consumeTraces(t.Context(), x.traces(sent))
@@ -157,6 +204,10 @@ func (l *life) requests(t *rapid.T) {
 			l.rows[id] = x
 		}
 		l.rig.tick()
+		for wait := 0; written && wait < 20 && l.rig.unwritten() > 0; wait++ {
+			<-time.After(time.Millisecond / 4)
+			l.advance(time.Second) // it may wait to try again
+		}
 	}
 }
 
@@ -189,10 +240,10 @@ func spanID(text string) (id pcommon.SpanID) {
 	return id
 }
 
-// settle begins the next life where this one has ended, if need be again.
+// settle begins the next life where this one has ended.
 func (l *life) settle(t *rapid.T) {
-	for next := l.after.Swap(nil); next != nil; next = l.after.Swap(nil) {
-		l.rig.end()
+	if next := l.after.Swap(nil); next != nil {
+		l.close()
 		l.disk = next
 		l.open(t)
 	}
@@ -245,6 +296,8 @@ func (l *life) finish(t *rapid.T) {
 	}
 	require.Eventually(t, func() bool {
 		l.advance(10 * time.Minute)
+		l.pass()
+		l.join()
 		var list []string
 		for _, f := range l.rig.lake.Snapshot().Files {
 			p, _ := parquetfile.PartitionOf(f.Path)
@@ -253,7 +306,9 @@ func (l *life) finish(t *rapid.T) {
 			}
 			list = append(list, path.Join("data/lake", f.Path))
 		}
-		found := append(below(t, l.disk, "data/lake/traces"), below(t, l.disk, "data/lake/logs")...)
+		found := slices.DeleteFunc(below(t, l.disk, "data"), func(name string) bool {
+			return !strings.HasSuffix(name, ".parquet") && !strings.HasSuffix(name, fsys.TempSuffix)
+		})
 		slices.Sort(list)
 		slices.Sort(found)
 		return slices.Equal(list, found)
@@ -289,8 +344,4 @@ func below(t require.TestingT, disk *fsystest.Crash, dir string) []string {
 		}
 	}
 	return all
-}
-
-func temporary(t require.TestingT, disk *fsystest.Crash) []string {
-	return slices.DeleteFunc(below(t, disk, "data"), func(name string) bool { return !strings.HasSuffix(name, fsys.TempSuffix) })
 }
