@@ -170,14 +170,11 @@ func (l *life) endAfter(t *rapid.T, operations int64) {
 	var n atomic.Int64
 	disk.Hook(func(fsystest.Op, string) error {
 		if n.Add(1) == operations {
-			l.after.Store(restarts[manner](disk))
+			l.after.CompareAndSwap(nil, restarts[manner](disk)) // two may come at the same time
 			end()
 		}
 		return nil
 	})
-	if manner != "kill -9" {
-		l.read = lake.Snapshot{} // its reader ends too
-	}
 }
 
 // requests sends some, all to one partition, and seals a segment behind each.
@@ -242,8 +239,9 @@ func spanID(text string) (id pcommon.SpanID) {
 
 // settle begins the next life where this one has ended.
 func (l *life) settle(t *rapid.T) {
-	if next := l.after.Swap(nil); next != nil {
+	if next := l.after.Load(); next != nil {
 		l.close()
+		l.after.Store(nil)
 		l.disk = next
 		l.open(t)
 	}
@@ -277,9 +275,10 @@ func (l *life) lookAt(t *rapid.T, s lake.Snapshot) map[string]int {
 	return stored
 }
 
-// finish waits until all is written and nothing is left to do.
+// finish ends the store once more, waits until all is written and nothing is left
+// to do, and compares.
 func (l *life) finish(t *rapid.T) {
-	l.disk.ClearFaults()
+	l.after.CompareAndSwap(nil, l.disk.Kill()) // and with it its faults
 	l.settle(t)
 	require.Eventually(t, func() bool {
 		l.rig.tick()

@@ -29,11 +29,9 @@ const (
 var partitions = []struct{ hours, days int }{
 	{0, 7},  // open
 	{2, 7},  // closed, so merged
-	{3, 7},  //
 	{26, 2}, //
 	{24, 1}, // expires with the present hour
 	{30, 1}, // over: each pass expires what has come since the one before
-	{80, 2}, //
 }
 
 // load sends rows to the collector that runs, and never the same again: an
