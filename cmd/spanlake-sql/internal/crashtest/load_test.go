@@ -20,7 +20,7 @@ import (
 
 const (
 	senders = 3
-	maxRows = 8 // of a request
+	maxRows = 24 // of a request
 	// pause is between requests of a sender.
 	pause = 30 * time.Millisecond
 )
