@@ -114,8 +114,9 @@ ci: check-fmt check-generate lint test validate ## What .ci/run runs
 ## Measure
 
 .PHONY: crash
-crash: build ## Kill the collector under load CRASH_ROUNDS=100 times, and compare the lake with what was acknowledged
+crash: build ## Kill the collector CRASH_ROUNDS=100 times, under load and then in upkeep, and compare the lake with what was acknowledged
 	@CRASH_ROUNDS='$(CRASH_ROUNDS)' go test ./e2e -run '^TestCrash' -count 1 -timeout 0 -v
+	@CRASH_ROUNDS='$(CRASH_ROUNDS)' go test ./cmd/spanlake-sql/internal/crashtest -count 1 -timeout 0 -v
 
 .PHONY: fuzz
 fuzz: check-cxx ## Run every fuzz target for FUZZTIME=20s

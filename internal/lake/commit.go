@@ -81,10 +81,35 @@ func (s *Store) store(line []byte) error {
 	// The line may be in the file, and a later sync may or may not keep it. A
 	// new file without it settles that.
 	s.skipVersion()
-	if again := s.rewrite(nil); again != nil {
+	if again := s.writeSettled(); again != nil {
 		return fmt.Errorf("%w: %w", ErrUnsettled, errors.Join(err, again))
 	}
 	return err
+}
+
+// Settle returns the present version once it is on disk, and with it the fate of
+// every commit before: after a failure, the version in memory may be ahead of
+// any that a restart finds. What is named after a settled version is never newer
+// than the manifest.
+func (s *Store) Settle() (Snapshot, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.isClosed() {
+		return Snapshot{}, ErrClosed
+	}
+	if s.file == nil {
+		if err := s.writeSettled(); err != nil {
+			return Snapshot{}, fmt.Errorf("settle lake %s: %w", s.dir, err)
+		}
+	}
+	return s.Snapshot(), nil
+}
+
+// writeSettled writes a manifest without the commit that failed, and under a
+// version that is not its own.
+func (s *Store) writeSettled() error {
+	s.skipVersion()
+	return s.rewrite(nil)
 }
 
 // skipVersion gives the version of a failed commit up: a reader may have seen

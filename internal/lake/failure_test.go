@@ -51,6 +51,56 @@ func TestFailedCommitIsNotInTheLakeAndCanBeRepeated(t *testing.T) {
 	}
 }
 
+// A reader may see a commit that fails then. What it sees next has another
+// version, so that it does not take the two for the same.
+func TestFailedCommitTakesItsVersionWithIt(t *testing.T) {
+	visible := func(disk *fsystest.Crash) Snapshot {
+		f, err := disk.OpenFile("/lake/MANIFEST", os.O_RDONLY, 0)
+		require.NoError(t, err)
+		defer f.Close()
+		state, err := readManifest(f)
+		require.NoError(t, err)
+		return state.snapshot()
+	}
+	for name, tc := range map[string]struct {
+		rewrites int // that fail
+		settle   func(s *Store) error
+	}{
+		"failed":                {0, func(*Store) error { return nil }},
+		"unsettled, settled":    {1, func(s *Store) error { _, err := s.Settle(); return err }},
+		"settled at the second": {2, func(s *Store) error { _, _ = s.Settle(); _, err := s.Settle(); return err }},
+		"by the next commit":    {1, func(s *Store) error { return s.Commit(Commit{}) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk := fsystest.NewCrash()
+			s := open(t, "/lake", disk)
+			var seen Snapshot
+			failing, rewrites := true, tc.rewrites
+			disk.Hook(func(op fsystest.Op, name string) error {
+				switch {
+				case failing && op == fsystest.OpSync && strings.HasSuffix(name, "MANIFEST"):
+					failing = false
+					disk.Hook(nil)
+					seen = visible(disk)
+					for n := range rewrites {
+						disk.Fail(fsystest.OpRename, n+1, errDisk)
+					}
+					return errDisk
+				default:
+					return nil
+				}
+			})
+			require.ErrorIs(t, s.Commit(Commit{Log: logA, Segment: 1, Add: files(1)}), errDisk)
+			require.Equal(t, files(1), seen.Files)
+			require.NoError(t, tc.settle(s))
+			now := visible(disk)
+			require.Empty(t, now.Files)
+			require.Greater(t, now.Version, seen.Version)
+			require.Equal(t, now.Version, s.Snapshot().Version)
+		})
+	}
+}
+
 // copyOf is a machine with the files of another, all synced.
 func copyOf(t *testing.T, disk *fsystest.Crash) *fsystest.Crash {
 	t.Helper()

@@ -100,14 +100,6 @@ func (s *Store) SeenBatch(id string) bool {
 	return s.state.batches.has(id)
 }
 
-// Holds reports whether a file is in the present version.
-func (s *Store) Holds(path string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, ok := s.state.index[path]
-	return ok
-}
-
 // Snapshot returns the present version. Its Files are shared: read only.
 func (s *Store) Snapshot() Snapshot {
 	s.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -93,11 +94,12 @@ func (w *Writer) encoder(schema *v1.Schema) *encoder {
 // writeFile makes a file appear whole and durable under its name.
 func (w *Writer) writeFile(name string, encode func(io.Writer) error) (int64, error) {
 	dir := filepath.Dir(name)
-	if err := w.fs.MkdirAll(dir); err != nil {
+	tmp := name + fsys.TempSuffix
+	f, err := w.create(tmp)
+	if err != nil {
 		return 0, err
 	}
-	tmp := name + fsys.TempSuffix
-	size, err := w.writeTemp(tmp, encode)
+	size, err := writeSynced(f, encode)
 	if err == nil {
 		err = w.fs.Rename(tmp, name)
 	}
@@ -110,13 +112,26 @@ func (w *Writer) writeFile(name string, encode func(io.Writer) error) (int64, er
 	return size, w.fs.SyncDir(dir)
 }
 
-func (w *Writer) writeTemp(tmp string, encode func(io.Writer) error) (int64, error) {
-	f, err := w.fs.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fsys.FileMode)
-	if err != nil {
-		return 0, err
+// create makes a file and its directory. The upkeep of the lake may remove that,
+// empty as it is, before the file is in it.
+func (w *Writer) create(name string) (fsys.File, error) {
+	for again := true; ; again = false {
+		err := w.fs.MkdirAll(filepath.Dir(name))
+		if err == nil {
+			var f fsys.File
+			if f, err = w.fs.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fsys.FileMode); err == nil {
+				return f, nil
+			}
+		}
+		if !again || !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 	}
+}
+
+func writeSynced(f fsys.File, encode func(io.Writer) error) (int64, error) {
 	out := &counter{to: f}
-	err = encode(out)
+	err := encode(out)
 	if err == nil {
 		err = f.Sync()
 	}

@@ -3,6 +3,7 @@ package parquetfile
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -364,5 +365,29 @@ func TestChangedPageIsRefused(t *testing.T) {
 		back := v1.New(v1.Traces)
 		require.Error(t, Read(bytes.NewReader(changed), int64(len(changed)), back), c.MetaData.PathInSchema)
 		require.Zero(t, back.Len())
+	}
+}
+
+// The directory of an hour whose files have all expired goes, while a late file
+// for it is about to be made.
+func TestWriteMakesADirectoryThatWentAgain(t *testing.T) {
+	for _, at := range []fsystest.Op{fsystest.OpOpen, fsystest.OpSyncDir} {
+		t.Run(at.String(), func(t *testing.T) {
+			disk := fsystest.NewCrash()
+			hour := path.Join("lake", Partition{"traces", "7d", day.Unix() / 3600}.Directory())
+			require.NoError(t, disk.MkdirAll(hour))
+			went := false
+			disk.Hook(func(op fsystest.Op, _ string) error {
+				if op == at && !went {
+					went = true
+					return errors.Join(disk.Remove(hour), disk.Remove(path.Dir(hour)))
+				}
+				return nil
+			})
+			rows := spanRows(schematest.New(1, day).Traces(1))
+			files, err := NewWriter(disk, "lake").Write(t.Context(), Segment{Log: logID, Number: 1, Rows: []*v1.Rows{rows}})
+			require.NoError(t, err)
+			require.Equal(t, rows.Len(), readAll(t, disk, v1.Traces, files).Len())
+		})
 	}
 }

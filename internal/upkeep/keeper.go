@@ -72,7 +72,6 @@ type Keeper struct {
 	// unusable are files that cannot be merged, until the next start.
 	unusable map[string]struct{}
 	seen     map[string]partitionState // by directory
-	version  uint64                    // of the manifest at the last look for merges
 	resume   time.Time                 // merges may run again
 	full     chan struct{}
 }
@@ -82,6 +81,7 @@ func New(o Options) *Keeper {
 	k := &Keeper{
 		Options:  o,
 		writer:   parquetfile.NewWriter(o.FS, o.Dir),
+		trash:    trash{},
 		unusable: map[string]struct{}{},
 		seen:     map[string]partitionState{},
 		full:     make(chan struct{}, 1),
@@ -124,26 +124,41 @@ func (k *Keeper) Pass(ctx context.Context) error {
 		return err
 	}
 	for k.Compaction.Enabled && !k.Clock.Now().Before(k.resume) {
-		job, ok := k.next()
-		if !ok {
-			return nil
-		}
-		if err := k.merge(ctx, job); err != nil {
+		more, err := k.mergeNext(ctx)
+		if err != nil {
 			k.resume = k.Clock.Now().Add(retryAfter)
 			if fsys.IsFull(err) {
 				k.unlink(k.Clock.Now().Add(k.RemoveAfter))
 			}
 			return err
 		}
+		if !more {
+			return nil
+		}
 	}
 	return nil
 }
 
+// mergeNext does the next merge, and reports false where none is due.
+func (k *Keeper) mergeNext(ctx context.Context) (bool, error) {
+	// Files are named after the version they are planned at. One that a crash
+	// leaves must not look newer than the manifest.
+	snapshot, err := k.Lake.Settle()
+	if err != nil {
+		return false, err
+	}
+	job, ok := k.next(snapshot)
+	if !ok {
+		return false, nil
+	}
+	return true, k.merge(ctx, job, snapshot.Version)
+}
+
 // merge does one merge. A file that cannot be read is left out from then on, and
 // is no error.
-func (k *Keeper) merge(ctx context.Context, job job) error {
+func (k *Keeper) merge(ctx context.Context, job job, version uint64) error {
 	outputs, err := k.writer.Merge(ctx, parquetfile.Merge{
-		Signal: job.files[0].Signal, Inputs: job.files, Outputs: job.outputs, Version: k.version, Pace: k.pacer(),
+		Signal: job.files[0].Signal, Inputs: job.files, Outputs: job.outputs, Version: version, Pace: k.pacer(),
 	})
 	var input *parquetfile.InputError
 	switch {
@@ -158,6 +173,7 @@ func (k *Keeper) merge(ctx context.Context, job job) error {
 		}
 		return err
 	}
+	k.trash.reclaim(paths(outputs))
 	if err := k.commit(ctx, lake.Commit{Add: outputs, Remove: paths(job.files)}); err != nil {
 		if !errors.Is(err, lake.ErrUnsettled) {
 			k.trash.add(paths(outputs), k.Clock.Now())
@@ -170,8 +186,9 @@ func (k *Keeper) merge(ctx context.Context, job job) error {
 }
 
 // commit repeats a commit until its fate is known: files of one that may or may
-// not be in the manifest cannot be unlinked. It returns lake.ErrUnsettled only
-// where ctx ends before; the next start knows then.
+// not be in the manifest cannot be unlinked. Those that earlier ones gave up can,
+// and may be the room that is missing. It returns lake.ErrUnsettled only where
+// ctx ends before; the next start knows then.
 func (k *Keeper) commit(ctx context.Context, c lake.Commit) error {
 	for first := true; ; first = false {
 		err := k.Lake.Commit(c)
@@ -181,10 +198,15 @@ func (k *Keeper) commit(ctx context.Context, c lake.Commit) error {
 		if first {
 			k.Log.Error("upkeep of the lake waits until the manifest can be written", zap.Error(err))
 		}
+		if fsys.IsFull(err) {
+			k.unlink(k.Clock.Now().Add(k.RemoveAfter))
+		}
 		timer := k.Clock.NewTimer(settleEvery)
 		select {
 		case <-ctx.Done():
 		case <-timer.Chan():
+		case <-k.full:
+			k.unlink(k.Clock.Now().Add(k.RemoveAfter))
 		}
 		timer.Stop()
 	}

@@ -52,10 +52,9 @@ type partitionState struct {
 	changed time.Time
 }
 
-// next is the merge that helps most, if any is due: that of the most files.
-func (k *Keeper) next() (job, bool) {
-	snapshot := k.Lake.Snapshot()
-	k.version = snapshot.Version
+// next is the merge of a version that helps most, if any is due: that of the
+// most files.
+func (k *Keeper) next(snapshot lake.Snapshot) (job, bool) {
 	now := k.Clock.Now()
 	small := map[string][]lake.File{}
 	for _, f := range snapshot.Files {

@@ -3,27 +3,28 @@ package upkeep
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
 )
 
-// trash is files that no version of the manifest has any more, by when they are
-// to be unlinked. After a crash they are found as orphans.
-type trash struct {
-	files []discarded
-}
+// trash is when the files are to be unlinked that no version of the manifest has
+// any more. After a crash they are found as orphans.
+type trash map[string]time.Time
 
-type discarded struct {
-	path string
-	due  time.Time
-}
-
-func (t *trash) add(paths []string, due time.Time) {
+func (t trash) add(paths []string, due time.Time) {
 	for _, p := range paths {
-		t.files = append(t.files, discarded{p, due})
+		t[p] = due
+	}
+}
+
+// reclaim takes files out that were made again under the names of those that an
+// interrupted merge left.
+func (t trash) reclaim(paths []string) {
+	for _, p := range paths {
+		delete(t, p)
 	}
 }
 
@@ -32,19 +33,16 @@ func (t *trash) add(paths []string, due time.Time) {
 func (k *Keeper) unlink(now time.Time) {
 	dirs := map[string]struct{}{}
 	var failed error
-	k.trash.files = slices.DeleteFunc(k.trash.files, func(d discarded) bool {
-		if d.due.After(now) {
+	maps.DeleteFunc(k.trash, func(name string, due time.Time) bool {
+		if due.After(now) {
 			return false
 		}
-		if k.Lake.Holds(d.path) {
-			return true // a file of an interrupted merge, made again under its name
-		}
-		err := k.FS.Remove(k.local(d.path))
+		err := k.FS.Remove(k.local(name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			failed = err
 			return false
 		}
-		dirs[path.Dir(d.path)] = struct{}{}
+		dirs[path.Dir(name)] = struct{}{}
 		return true
 	})
 	if failed != nil {
