@@ -1,6 +1,7 @@
 package columnarexporter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -104,7 +105,8 @@ func (s *store) persist(ctx context.Context, seg *segment) bool {
 		}
 		if files == nil && seg.rows() > 0 {
 			written, err := s.writer.Write(ctx, parquetfile.Segment{
-				Log: s.log.ID(), Number: seg.number, Batches: seg.batchIDs(), Rows: []*v1.Rows{seg.traces, seg.logs},
+				Log: s.log.ID(), Number: seg.number, Arrived: cmp.Or(seg.arrived, start.UnixNano()),
+				Batches: seg.batchIDs(), Rows: []*v1.Rows{seg.traces, seg.logs},
 			})
 			if err != nil {
 				return err
@@ -161,9 +163,6 @@ func (s *store) untilDone(ctx context.Context, what string, do func() error) boo
 		}
 		failing = true
 		s.failed(what, err)
-		if fsys.IsFull(err) {
-			s.keeper.Relieve()
-		}
 		componentstatus.ReportStatus(s.host, componentstatus.NewRecoverableErrorEvent(err))
 		s.pause(ctx, delays.NextBackOff())
 	}
@@ -172,6 +171,9 @@ func (s *store) untilDone(ctx context.Context, what string, do func() error) boo
 
 func (s *store) failed(what string, err error) {
 	s.telemetry.ExporterColumnarFlushFailures.Add(context.Background(), 1)
+	if fsys.IsFull(err) {
+		s.keeper.Relieve()
+	}
 	s.logger.Error("could not "+what+", will try again", zap.Error(err))
 }
 

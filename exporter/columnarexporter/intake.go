@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/spanlake/spanlake/internal/fsys"
 	v1 "github.com/spanlake/spanlake/internal/schema/v1"
 	"github.com/spanlake/spanlake/internal/wal"
 )
@@ -101,7 +102,8 @@ func (s *store) admit(ctx context.Context, r request) (wal.Position, bool, error
 			return wal.Position{}, false, err
 		}
 	}
-	head := appendRecordHead(make([]byte, 0, 16), r.kind, r.batch)
+	arrived := s.clock.Now().UnixNano()
+	head := appendRecordHead(make([]byte, 0, 32), r.kind, arrived, r.batch)
 	position, err := s.log.Append(head, r.data)
 	if errors.Is(err, wal.ErrFailed) || errors.Is(err, wal.ErrFull) && len(s.pending) == 0 {
 		// A failed segment takes records again once it is sealed; a full log
@@ -115,7 +117,7 @@ func (s *store) admit(ctx context.Context, r request) (wal.Position, bool, error
 		return wal.Position{}, false, err
 	}
 	stats := r.append(s.active)
-	s.active.mark(position, r.batch)
+	s.active.mark(position, arrived, r.batch)
 	s.measure()
 	if stats.ElementsDropped > 0 {
 		s.telemetry.ExporterColumnarElementsDropped.Add(ctx, int64(stats.ElementsDropped))
@@ -177,6 +179,9 @@ func (s *store) seal() error {
 // may try again.
 func (s *store) refuse(r request, err error) error {
 	reason := "log_failed"
+	if fsys.IsFull(err) {
+		s.keeper.Relieve()
+	}
 	switch {
 	case errors.Is(err, errTooLarge), errors.Is(err, wal.ErrTooLarge):
 		reason = "too_large"

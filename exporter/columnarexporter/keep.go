@@ -31,6 +31,11 @@ func (s *store) openKeeper(dir string) error {
 			return err
 		}
 	}
+	if missing := s.lake.Missing(); len(missing) > 0 {
+		s.logger.Error("files that MANIFEST lists are missing, queries that need them fail: they were removed by hand, "+
+			"or an older MANIFEST was put back; nothing that is not listed is removed",
+			zap.String("directory", dir), zap.Int("files", len(missing)), zap.String("first", missing[0]))
+	}
 	if len(orphans.Foreign) > 0 {
 		s.logger.Warn("data files in the directory are not of this lake and are left alone",
 			zap.String("directory", dir), zap.Int("files", len(orphans.Foreign)), zap.String("first", orphans.Foreign[0]))

@@ -3,10 +3,14 @@ package columnarexporter
 import (
 	"fmt"
 	"path"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/spanlake/spanlake/internal/fsys"
@@ -97,4 +101,50 @@ func TestStartRemovesWhatACrashLeft(t *testing.T) {
 	require.ErrorContains(t, r.start(noHost), fmt.Sprintf("%s is newer than the file MANIFEST", newer[len("data/lake/"):]))
 	r.end()
 	require.True(t, exists(newer))
+}
+
+// A log that finds the disk full has what waits for readers unlinked.
+func TestFullLogUnlinksWhatWaits(t *testing.T) {
+	disk := fsystest.NewCrash()
+	r := startRig(t, disk, compacting)
+	for i := range 10 {
+		require.NoError(t, r.consumeTraces(t.Context(), batch(byte(i), 3, "")))
+		r.tick()
+		r.written(t)
+	}
+	r.clock.Advance(2 * time.Hour)
+	require.Eventually(t, func() bool { return len(r.lake.Snapshot().Files) == 1 }, 10*time.Second, time.Millisecond)
+	var room atomic.Bool
+	disk.Hook(func(op fsystest.Op, name string) error {
+		switch {
+		case op == fsystest.OpRemove && strings.HasSuffix(name, ".parquet"):
+			room.Store(true)
+		case op == fsystest.OpWrite && !room.Load():
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	require.Eventually(t, func() bool { return r.consumeTraces(t.Context(), batch(99, 3, "")) == nil }, 10*time.Second, time.Millisecond)
+	require.NoError(t, r.shutdown(t.Context()))
+}
+
+// Rows without a time of their own are kept from their arrival on.
+func TestRowsWithoutTimeAreKept(t *testing.T) {
+	disk := fsystest.NewCrash()
+	r := startRig(t, disk, compacting)
+	ld := plog.NewLogs()
+	ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr("hello")
+	require.NoError(t, r.consumeLogs(t.Context(), ld))
+	r.tick()
+	r.written(t)
+	r.end()
+
+	r = startRig(t, disk, compacting)
+	r.clock.Advance(time.Hour)
+	require.NoError(t, r.clock.BlockUntilContext(t.Context(), 2))
+	r.clock.Advance(time.Hour)
+	require.NoError(t, r.clock.BlockUntilContext(t.Context(), 2))
+	require.Len(t, r.lake.Snapshot().Files, 1)
+	require.Equal(t, "logs/retention=3d/date=2026-11-21/hour=12", path.Dir(r.lake.Snapshot().Files[0].Path))
+	require.NoError(t, r.shutdown(t.Context()))
 }

@@ -13,15 +13,22 @@ import (
 
 // A record of the log is one accepted request:
 //
-//	kind      1 byte: what the request is, and the version of this layout
+//	head      1 byte: the layout in the upper half, what the request is in the lower
+//	arrived   8 bytes, little-endian: when it came, in Unix nanoseconds; not in
+//	          layout 1
 //	n         uvarint
 //	batch     n bytes: its spanlake.batch, empty where it has none
 //	request   the rest: OTLP protobuf, TracesData or LogsData
 type kind byte
 
 const (
-	kindTraces kind = 0x11
-	kindLogs   kind = 0x12
+	kindTraces kind = 1
+	kindLogs   kind = 2
+)
+
+const (
+	layoutUntimed = 1
+	layout        = 2
 )
 
 // maxBatchID bounds the identity of a batch.
@@ -42,8 +49,9 @@ func validBatch(id string) bool {
 var errRecord = errors.New("record cannot be read")
 
 // appendRecordHead appends what stands before the request.
-func appendRecordHead(b []byte, k kind, batch string) []byte {
-	b = append(b, byte(k))
+func appendRecordHead(b []byte, k kind, arrived int64, batch string) []byte {
+	b = append(b, layout<<4|byte(k))
+	b = binary.LittleEndian.AppendUint64(b, uint64(arrived))
 	b = binary.AppendUvarint(b, uint64(len(batch)))
 	return append(b, batch...)
 }
@@ -51,6 +59,7 @@ func appendRecordHead(b []byte, k kind, batch string) []byte {
 // record is one record taken apart; the parts lie in it.
 type record struct {
 	kind           kind
+	arrived        int64
 	batch, request []byte
 }
 
@@ -58,16 +67,25 @@ func splitRecord(b []byte) (record, error) {
 	if len(b) == 0 {
 		return record{}, fmt.Errorf("%w: it is empty", errRecord)
 	}
-	k := kind(b[0])
-	if k != kindTraces && k != kindLogs {
-		return record{}, fmt.Errorf("%w: kind %#x is not known", errRecord, byte(k))
+	r := record{kind: kind(b[0] & 0x0f)}
+	version := b[0] >> 4
+	if r.kind != kindTraces && r.kind != kindLogs || version != layout && version != layoutUntimed {
+		return record{}, fmt.Errorf("%w: head %#x is not known", errRecord, b[0])
 	}
-	n, width := binary.Uvarint(b[1:])
-	if width <= 0 || n > maxBatchID || uint64(len(b)-1-width) < n {
+	b = b[1:]
+	if version == layout {
+		if len(b) < 8 {
+			return record{}, fmt.Errorf("%w: no time of arrival", errRecord)
+		}
+		r.arrived = int64(binary.LittleEndian.Uint64(b))
+		b = b[8:]
+	}
+	n, width := binary.Uvarint(b)
+	if width <= 0 || n > maxBatchID || uint64(len(b)-width) < n {
 		return record{}, fmt.Errorf("%w: bad length of the batch identity", errRecord)
 	}
-	rest := b[1+width:]
-	return record{kind: k, batch: rest[:n], request: rest[n:]}, nil
+	r.batch, r.request = b[width:][:n], b[width:][n:]
+	return r, nil
 }
 
 // batchOf is the identity of a hand-over from the sampler, or empty. It counts

@@ -109,6 +109,6 @@ func (s *store) replayRecord(seg *segment, b []byte) error {
 		}
 		seg.appendLogs(ld, s.retention)
 	}
-	seg.mark(wal.Position{Segment: seg.number}, string(r.batch))
+	seg.mark(wal.Position{Segment: seg.number}, r.arrived, string(r.batch))
 	return nil
 }

@@ -11,9 +11,11 @@ import (
 // segment holds the rows of one segment of the log.
 type segment struct {
 	number uint64
-	traces *v1.Rows
-	logs   *v1.Rows
-	marks  []mark
+	// arrived is when its first record came, in Unix nanoseconds; 0: not known.
+	arrived int64
+	traces  *v1.Rows
+	logs    *v1.Rows
+	marks   []mark
 	// batches are the identities of the batches in it, and where they end.
 	batches map[string]wal.Position
 	// peak is the most bytes it held, about what its buffers have grown to.
@@ -47,7 +49,10 @@ func (s *segment) appendLogs(ld plog.Logs, r retention) v1.Stats {
 }
 
 // mark notes that the rows appended last belong to the record that ends at p.
-func (s *segment) mark(p wal.Position, batch string) {
+func (s *segment) mark(p wal.Position, arrived int64, batch string) {
+	if len(s.marks) == 0 {
+		s.arrived = arrived
+	}
 	s.number = p.Segment
 	s.marks = append(s.marks, mark{p.End, uint32(s.traces.Len()), uint32(s.logs.Len()), batch})
 	if batch != "" {
@@ -87,7 +92,7 @@ func (s *segment) batchIDs() []string {
 func (s *segment) reset() bool {
 	used := s.bytes()
 	s.peak = max(s.peak, used)
-	s.number = 0
+	s.number, s.arrived = 0, 0
 	s.traces.Reset()
 	s.logs.Reset()
 	clear(s.marks)

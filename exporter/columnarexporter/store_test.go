@@ -322,8 +322,8 @@ func TestDamagedRecordsAreCountedAndTheRestIsStored(t *testing.T) {
 	require.NoError(t, err)
 	for _, record := range [][]byte{
 		[]byte("no record of ours"),
-		append(appendRecordHead(nil, kindTraces, ""), "\xff\xff\xff no OTLP"...),
-		append(appendRecordHead(nil, kindTraces, ""), data...),
+		append(appendRecordHead(nil, kindTraces, noon.UnixNano(), ""), "\xff\xff\xff no OTLP"...),
+		append(appendRecordHead(nil, kindTraces, noon.UnixNano(), ""), data...),
 	} {
 		_, err := log.Append(record)
 		require.NoError(t, err)

@@ -73,6 +73,8 @@ type Store struct {
 	lock io.Closer
 	// orphans are the data files found by Open that are not in the manifest.
 	orphans []string
+	// missing are the files of the manifest that Open did not find.
+	missing []string
 
 	// writing serialises commits and guards the manifest file; taken before mu.
 	writing sync.Mutex
@@ -111,6 +113,10 @@ func (s *Store) Snapshot() Snapshot {
 // manifest: a crash left them before their commit or after their removal. They
 // are for the caller to judge.
 func (s *Store) Orphans() []string { return s.orphans }
+
+// Missing are the paths of files of the manifest that Open did not find on disk:
+// they were removed by hand, or the manifest is an older copy that was put back.
+func (s *Store) Missing() []string { return s.missing }
 
 // Close gives the directory back. Calls after the first do nothing.
 func (s *Store) Close() error {

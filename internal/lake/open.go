@@ -39,9 +39,15 @@ func (s *Store) load() error {
 	if err != nil {
 		return err
 	}
+	there := make(map[string]struct{}, len(s.state.index))
 	for _, signal := range signals {
-		if err := s.sweep(signal, found); err != nil {
+		if err := s.sweep(signal, found, there); err != nil {
 			return err
+		}
+	}
+	for _, f := range s.state.files {
+		if _, ok := there[f.Path]; !ok {
+			s.missing = append(s.missing, f.Path)
 		}
 	}
 	// A new file: it has no torn last line, and does not share the fate of one
@@ -82,10 +88,10 @@ func (s *Store) readOwn() (bool, error) {
 	return true, s.fs.SyncDir(s.dir)
 }
 
-// sweep removes temporary files below dir, a path in the lake, and notes data
-// files that do not count. A lake without manifest must have none: they would be
-// lost to it.
-func (s *Store) sweep(dir string, manifest bool) error {
+// sweep removes temporary files and empty directories below dir, a path in the
+// lake, and notes which data files are there. A lake without manifest must have
+// none: they would be lost to it.
+func (s *Store) sweep(dir string, manifest bool, there map[string]struct{}) error {
 	entries, err := s.fs.ReadDir(s.local(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -98,10 +104,14 @@ func (s *Store) sweep(dir string, manifest bool) error {
 		_, counts := s.state.index[name]
 		switch {
 		case e.IsDir():
-			err = s.sweep(name, manifest)
+			if err = s.sweep(name, manifest, there); err == nil {
+				_ = s.fs.Remove(s.local(name)) // where it is empty
+			}
 		case strings.HasSuffix(name, fsys.TempSuffix):
 			err = s.fs.Remove(s.local(name))
-		case !strings.HasSuffix(name, fileSuffix) || counts:
+		case !strings.HasSuffix(name, fileSuffix):
+		case counts:
+			there[name] = struct{}{}
 		case !manifest:
 			err = fmt.Errorf("there are data files, %s for one, but the file %s is missing: put it back, or move them away", s.local(name), manifestName)
 		default:

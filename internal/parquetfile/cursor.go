@@ -87,13 +87,14 @@ func (c *cursor) lists(out *gather, n int) error {
 				return nil
 			}
 			n--
-			if len(m.values) >= chunkRows {
+			if len(m.values) >= chunkRows || m.bytes >= chunkBytes {
 				if err := out.write(); err != nil {
 					return err
 				}
 			}
 		}
 		m.values = append(m.values, v)
+		m.bytes += size(&v)
 		c.ahead = c.ahead[1:]
 	}
 }

@@ -23,7 +23,7 @@ func (e *writeError) Error() string { return e.err.Error() }
 // room is where the next values of a column without lists go, n at most.
 func (g *gather) room(n int) ([]parquet.Value, error) {
 	m := g.merge
-	if len(m.values) == cap(m.values) {
+	if len(m.values) == cap(m.values) || m.bytes >= chunkBytes {
 		if err := g.write(); err != nil {
 			return nil, err
 		}
@@ -33,7 +33,21 @@ func (g *gather) room(n int) ([]parquet.Value, error) {
 }
 
 // took says that the first n places of room are filled.
-func (g *gather) took(n int) { g.merge.values = g.merge.values[:len(g.merge.values)+n] }
+func (g *gather) took(n int) {
+	m := g.merge
+	from := len(m.values)
+	m.values = m.values[:from+n]
+	for i := from; i < len(m.values); i++ {
+		m.bytes += size(&m.values[i])
+	}
+}
+
+func size(v *parquet.Value) int {
+	if v.Kind() != parquet.ByteArray {
+		return 0
+	}
+	return len(v.ByteArray())
+}
 
 // write writes what was gathered. A page ends only between two calls of the
 // writer, so that large values go in smaller steps.
@@ -41,7 +55,7 @@ func (g *gather) write() error {
 	m := g.merge
 	defer func() {
 		clear(m.values)
-		m.values = m.values[:0]
+		m.values, m.bytes = m.values[:0], 0
 		m.release()
 	}()
 	from, bytes := 0, 0

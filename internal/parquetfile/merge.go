@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -37,6 +39,15 @@ type InputError struct {
 	Err  error
 }
 
+// inputError says what is wrong with an input, or that the system could not read
+// it now, which says nothing about it.
+func inputError(path string, err error) error {
+	if _, system := errors.AsType[syscall.Errno](err); system && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("merge %s: %w", path, err)
+	}
+	return &InputError{path, err}
+}
+
 func (e *InputError) Error() string { return fmt.Sprintf("merge %s: %v", e.Path, e.Err) }
 func (e *InputError) Unwrap() error { return e.Err }
 
@@ -47,10 +58,11 @@ func (e *InputError) Unwrap() error { return e.Err }
 // Columns are matched by name. Those of the schema are written as it says;
 // others, of a later version or of another configuration, as the first input
 // that has them describes them. A column that an input lacks is null.
-func (w *Writer) Merge(ctx context.Context, m Merge) ([]lake.File, error) {
+func (w *Writer) Merge(ctx context.Context, m Merge) (_ []lake.File, err error) {
+	defer recovered(&err)
 	job := &merge{Merge: m, values: make([]parquet.Value, 0, chunkRows)}
 	defer job.close()
-	err := job.open(w)
+	err = job.open(w)
 	if err == nil {
 		err = job.order()
 	}
@@ -109,6 +121,7 @@ type merge struct {
 
 	// values wait for the column's writer; retired are the pages they point into.
 	values  []parquet.Value
+	bytes   int // of values
 	retired []retired
 }
 
@@ -130,7 +143,7 @@ func (m *merge) open(w *Writer) error {
 			m.sources = append(m.sources, s)
 		}
 		if err != nil {
-			return &InputError{input.Path, err}
+			return inputError(input.Path, err)
 		}
 	}
 	return m.unite(v1.ForSignal(m.Signal))
@@ -180,6 +193,9 @@ func (m *merge) write(ctx context.Context, out io.Writer, runs []run, metadata [
 		rows -= size
 		group, runs = take(group[:0], runs, size)
 		for i, column := range w.ColumnWriters() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if err := m.column(column, i, group); err != nil {
 				return err
 			}
@@ -227,7 +243,7 @@ func (m *merge) column(w *parquet.ColumnWriter, leaf int, runs []run) error {
 			if failed, ok := errors.AsType[*writeError](err); ok {
 				return fmt.Errorf("column %s: %w", l.name, failed.err)
 			}
-			return &InputError{s.entry.Path, fmt.Errorf("column %s: %w", l.name, err)}
+			return inputError(s.entry.Path, fmt.Errorf("column %s: %w", l.name, err))
 		}
 	}
 	return out.write()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"pgregory.net/rapid"
 
@@ -390,4 +392,31 @@ func BenchmarkMerge(b *testing.B) {
 	}
 	b.ReportMetric((cpuTime(b)-cpu).Seconds()/float64(n)*1e6, "CPU-s/Mspans")
 	b.ReportMetric(float64(size)/float64(n), "B/span")
+}
+
+// Large values are written, and their pages given back, as they come.
+func TestMergeHoldsFewLargeValues(t *testing.T) {
+	fs := fsystest.NewCrash()
+	var inputs []lake.File
+	for n := range 4 {
+		rows := v1.New(v1.Logs)
+		ld := plog.NewLogs()
+		records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+		for range 32 {
+			records.AppendEmpty().Body().SetStr(strings.Repeat("at com.example.Frame\n", 25_000) + fmt.Sprint(n))
+		}
+		rows.AppendLogs(ld, "7d")
+		inputs = append(inputs, write(t, fs, Segment{Log: logID, Number: uint64(n), Rows: []*v1.Rows{rows}})...)
+	}
+	job := &merge{Merge: Merge{Signal: v1.SignalLogs, Inputs: inputs, Outputs: 1, Pace: noPace}, values: make([]parquet.Value, 0, chunkRows)}
+	defer job.close()
+	require.NoError(t, job.open(NewWriter(fs, "lake")))
+	require.NoError(t, job.order())
+	body := slices.IndexFunc(job.leaves, func(l unionLeaf) bool { return l.name == v1.ColBody })
+	out := gather{merge: job, writer: parquet.NewGenericWriter[any](io.Discard, job.options...).ColumnWriters()[body]}
+	for range 32 {
+		require.NoError(t, job.sources[0].cursors[body].flat(&out, 1))
+		require.LessOrEqual(t, len(job.values), 2)
+	}
+	require.LessOrEqual(t, len(job.retired), 2)
 }

@@ -2,6 +2,7 @@ package parquetfile
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -40,11 +41,40 @@ func comparePlaces(a, b place) int {
 	return cmp.Or(strings.Compare(a.retention, b.retention), cmp.Compare(a.hour, b.hour))
 }
 
+// Times that are not believed: before this one, and further ahead of the arrival.
+const (
+	earliest = int64(946_684_800) * int64(time.Second) // 2000-01-01
+	ahead    = int64(24 * time.Hour)
+)
+
+// filing says under which hours rows of a retention go.
+type filing struct {
+	arrived, latest int64
+	// expired is the last hour that was over when the rows arrived: rows of it and
+	// of those before go there, and all go with the next sweep.
+	expired int64
+}
+
+func newFiling(retention string, arrived int64) filing {
+	if arrived == 0 {
+		return filing{latest: math.MaxInt64, expired: math.MinInt64}
+	}
+	days := Partition{Retention: retention}.Days()
+	return filing{arrived, arrived + ahead, (arrived-int64(days)*24*hourNanos)/hourNanos - 1}
+}
+
+func (f filing) hour(t int64) int64 {
+	if f.arrived != 0 && (t < earliest || t > f.latest) {
+		return f.arrived / hourNanos
+	}
+	return max(t/hourNanos, f.expired)
+}
+
 // plan divides rows into partitions, sorted by retention and hour, and sorts
 // each by service and time. Where there are more partitions than most, the rows
 // of the smallest are filed with the largest of the same retention. It costs 28
 // bytes a row, however many the partitions are.
-func plan(rows *v1.Rows, most int) []partition {
+func plan(rows *v1.Rows, most int, arrived int64) []partition {
 	n := rows.Len()
 	if n == 0 {
 		return nil
@@ -56,14 +86,17 @@ func plan(rows *v1.Rows, most int) []partition {
 	places := newRanks(comparePlaces)
 	keys := make([]key, n)
 	var last place
+	var file filing
 	for row := range keys {
 		k := &keys[row]
 		k.row = uint32(row)
 		k.time, _ = rows.Num(timeAt, row)
-		here := place{last.retention, k.time / hourNanos}
+		here := last
 		if row == 0 || !rows.SameString(retentionAt, row-1, row) {
 			here.retention = text(rows, retentionAt, row)
+			file = newFiling(here.retention, arrived)
 		}
+		here.hour = file.hour(k.time)
 		switch {
 		case row > 0 && here == last:
 			k.partition = keys[row-1].partition

@@ -32,7 +32,7 @@ func TestSmallestPartitionsJoinTheLargestOfTheirRetention(t *testing.T) {
 	rows := rowsAt([]uint64{5, 1, 5, 9, 2, 5, 9, 3, 4, 3}, []int{7, 7, 7, 7, 7, 7, 7, 30, 30, 30})
 	show := func(most int) []string {
 		var all []string
-		for _, p := range plan(rows, most) {
+		for _, p := range plan(rows, most, 0) {
 			all = append(all, fmt.Sprint(p.retention, " ", p.hour, " ", p.order))
 		}
 		return all
@@ -51,7 +51,7 @@ func TestPartitionsAreBounded(t *testing.T) {
 		days := rapid.SliceOfN(rapid.IntRange(1, 3), n, n).Draw(t, "days")
 		most := rapid.IntRange(1, 40).Draw(t, "most")
 		rows := rowsAt(hours, days)
-		partitions := plan(rows, most)
+		partitions := plan(rows, most, 0)
 		require.LessOrEqual(t, len(partitions), max(most, 3))
 		seen := map[uint32]bool{}
 		for _, p := range partitions {
@@ -62,7 +62,7 @@ func TestPartitionsAreBounded(t *testing.T) {
 			}
 		}
 		require.Len(t, seen, n)
-		require.Equal(t, partitions, plan(rows, most), "the same rows go the same ways")
+		require.Equal(t, partitions, plan(rows, most, 0), "the same rows go the same ways")
 	})
 }
 
@@ -91,4 +91,29 @@ func TestWildTimestampsMakeFewFiles(t *testing.T) {
 	require.Zero(t, files[0].MinTime)
 	require.Equal(t, int64(299_000)*hourNanos+299, files[0].MaxTime)
 	require.Equal(t, spans(t, rows), spans(t, readAll(t, fs, v1.Traces, files)))
+}
+
+// Where rows go by their time and that of their arrival.
+func TestFiling(t *testing.T) {
+	arrived := day.UnixNano()
+	hour := func(t time.Time) int64 { return t.Unix() / 3600 }
+	f := newFiling("2d", arrived)
+	for name, tc := range map[string]struct {
+		at   time.Time
+		want time.Time
+	}{
+		"now":                         {day, day},
+		"late":                        {day.Add(-30 * time.Hour), day.Add(-30 * time.Hour)},
+		"the last hour that is kept":  {day.Add(-48 * time.Hour), day.Add(-48 * time.Hour)},
+		"over":                        {day.Add(-49 * time.Hour), day.Add(-49 * time.Hour)},
+		"over for long":               {day.AddDate(-8, 0, 0), day.Add(-49 * time.Hour)},
+		"none":                        {time.Unix(0, 0), day},
+		"since the start of a device": {time.Unix(300, 0), day},
+		"a little ahead":              {day.Add(24 * time.Hour), day.Add(24 * time.Hour)},
+		"too far ahead":               {day.Add(24*time.Hour + 1), day},
+		"a hundred years ahead":       {day.AddDate(100, 0, 0), day},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, hour(tc.want), f.hour(tc.at.UnixNano())) })
+	}
+	require.Equal(t, int64(0), newFiling("2d", 0).hour(5), "without an arrival all times are believed")
 }

@@ -23,6 +23,9 @@ type Segment struct {
 	Number  uint64
 	Batches []string // identities of the hand-overs in it
 	Rows    []*v1.Rows
+	// Arrived is when its first record came, in Unix nanoseconds: times that
+	// cannot be are told by it. 0: all times are believed.
+	Arrived int64
 }
 
 // Writer writes segments as files below a directory. It is used by one
@@ -50,7 +53,7 @@ func (w *Writer) Write(ctx context.Context, s Segment) (files []lake.File, err e
 	// A panic would come again with every start, while the segment is in the log.
 	defer recovered(&err)
 	for _, rows := range s.Rows {
-		for _, p := range plan(rows, w.partitions) {
+		for _, p := range plan(rows, w.partitions, s.Arrived) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
@@ -109,7 +112,11 @@ func (w *Writer) writeFile(name string, encode func(io.Writer) error) (int64, er
 		_ = w.fs.Remove(tmp)
 		return 0, err
 	}
-	return size, w.fs.SyncDir(dir)
+	if err := w.fs.SyncDir(dir); err != nil {
+		_ = w.fs.Remove(name) // else it would be found by a glob, beside what is written next
+		return 0, err
+	}
+	return size, nil
 }
 
 // create makes a file and its directory. The upkeep of the lake may remove that,

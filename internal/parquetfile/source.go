@@ -106,7 +106,7 @@ func (m *merge) order() error {
 	names := newRanks(strings.Compare)
 	for _, s := range m.sources {
 		if err := guard(func() error { return m.readKeys(s, names) }); err != nil {
-			return &InputError{s.entry.Path, err}
+			return inputError(s.entry.Path, err)
 		}
 	}
 	ranks := names.ranks()

@@ -9,14 +9,21 @@ import (
 	"github.com/spanlake/spanlake/internal/parquetfile"
 )
 
-// ahead is how far the time of rows may be in the future before it is not
-// believed.
-const ahead = 24 * time.Hour
+const (
+	// ahead is how far the time of rows may be in the future before it is not
+	// believed.
+	ahead = 24 * time.Hour
+	// residence is how long a file stays whatever its time.
+	residence = time.Minute
+)
 
 // expire removes files whose partition is over: the last time that its hour can
 // hold is as long ago as its retention says.
 func (k *Keeper) expire(ctx context.Context) error {
 	now := k.Clock.Now()
+	if !k.clock.believed(now, now.Sub(k.started)) {
+		return nil
+	}
 	expired := map[string][]lake.File{}
 	var all []lake.File
 	partitions := map[string]parquetfile.Partition{} // by directory; the zero one is none
@@ -45,17 +52,50 @@ func (k *Keeper) expire(ctx context.Context) error {
 	return nil
 }
 
-// over reports whether rows of a partition have expired. Rows of the far future,
-// from a sender whose clock is wrong, would never: they go by the age of their
-// file.
+// over reports whether all rows of a file have expired. Most files hold the rows
+// of their partition's hour; one that holds later ones waits for those, unless
+// they are of the far future: from a sender whose clock is wrong, they would
+// never expire.
 func (k *Keeper) over(p parquetfile.Partition, f lake.File, now time.Time) bool {
+	kept := time.Duration(p.Days()) * 24 * time.Hour
 	from := p.End()
-	if p.Begin().After(now.Add(ahead)) {
-		info, err := k.FS.Stat(k.local(f.Path))
-		if err != nil {
-			return false
-		}
-		from = info.ModTime()
+	if last := time.Unix(0, f.MaxTime); last.After(from) && !last.After(now.Add(ahead)) {
+		from = last
 	}
-	return !from.Add(time.Duration(p.Days()) * 24 * time.Hour).After(now)
+	future := p.Begin().After(now.Add(ahead))
+	if !future && from.Add(kept).After(now) {
+		return false
+	}
+	info, err := k.FS.Stat(k.local(f.Path))
+	if err != nil {
+		return !future // a file that is not there goes by its partition
+	}
+	age := now.Sub(info.ModTime())
+	return age >= residence && (!future || age >= kept)
+}
+
+const (
+	// jump is how far the clock may run ahead of the time that has passed before
+	// it is doubted, and doubt how long it has to go on steadily then.
+	jump  = time.Minute
+	doubt = time.Hour
+)
+
+// steady tells a clock that goes from one that was set: one forward step, to a
+// wrong time, would expire all there is.
+type steady struct {
+	wall   time.Time
+	passed time.Duration
+	until  time.Duration // of passed: doubted
+}
+
+// believed reports whether nothing speaks against the time of day, after so much
+// time has passed since the start by a clock that nobody sets.
+func (s *steady) believed(wall time.Time, passed time.Duration) bool {
+	wall = wall.Round(0) // without the monotonic reading
+	if !s.wall.IsZero() && wall.Sub(s.wall)-(passed-s.passed) > jump {
+		s.until = passed + doubt
+	}
+	s.wall, s.passed = wall, passed
+	return passed >= s.until
 }

@@ -6,6 +6,7 @@ package upkeep
 import (
 	"context"
 	"errors"
+	"path"
 	"path/filepath"
 	"time"
 
@@ -24,6 +25,8 @@ const (
 	retryAfter = 30 * time.Second
 	// settleEvery is the pause between attempts to learn what became of a commit.
 	settleEvery = time.Second
+	// mostWork bounds what a row group is taken to have cost.
+	mostWork = time.Second
 )
 
 // Options of a Keeper.
@@ -74,6 +77,8 @@ type Keeper struct {
 	seen     map[string]partitionState // by directory
 	resume   time.Time                 // merges may run again
 	full     chan struct{}
+	started  time.Time
+	clock    steady
 }
 
 // New returns a keeper. It does nothing by itself.
@@ -85,6 +90,7 @@ func New(o Options) *Keeper {
 		unusable: map[string]struct{}{},
 		seen:     map[string]partitionState{},
 		full:     make(chan struct{}, 1),
+		started:  o.Clock.Now(),
 	}
 	k.trash.add(o.Orphans, o.Clock.Now().Add(o.RemoveAfter))
 	return k
@@ -117,30 +123,36 @@ func (k *Keeper) Relieve() {
 }
 
 // Pass unlinks what is due, removes what has expired, and merges until nothing
-// is left to merge.
+// is left to merge. Merges of a partition that fail are tried again later, and
+// keep no other from being merged.
 func (k *Keeper) Pass(ctx context.Context) error {
-	k.unlink(k.Clock.Now())
-	if err := k.expire(ctx); err != nil {
-		return err
-	}
-	for k.Compaction.Enabled && !k.Clock.Now().Before(k.resume) {
-		more, err := k.mergeNext(ctx)
-		if err != nil {
-			k.resume = k.Clock.Now().Add(retryAfter)
-			if fsys.IsFull(err) {
-				k.unlink(k.Clock.Now().Add(k.RemoveAfter))
-			}
-			return err
+	var failed []error
+	for more := true; more && ctx.Err() == nil; {
+		k.unlink(k.Clock.Now())
+		if err := k.expire(ctx); err != nil {
+			return errors.Join(append(failed, err)...)
 		}
-		if !more {
-			return nil
+		if !k.Compaction.Enabled || k.Clock.Now().Before(k.resume) {
+			break
+		}
+		var err error
+		if more, err = k.mergeNext(ctx); err != nil {
+			failed = append(failed, err)
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
-// mergeNext does the next merge, and reports false where none is due.
-func (k *Keeper) mergeNext(ctx context.Context) (bool, error) {
+// mergeNext does the next merge, and reports false where none is due now.
+func (k *Keeper) mergeNext(ctx context.Context) (more bool, err error) {
+	defer func() {
+		if err != nil && !more {
+			k.resume = k.Clock.Now().Add(retryAfter)
+		}
+		if fsys.IsFull(err) {
+			k.unlink(k.Clock.Now().Add(k.RemoveAfter))
+		}
+	}()
 	// Files are named after the version they are planned at. One that a crash
 	// leaves must not look newer than the manifest.
 	snapshot, err := k.Lake.Settle()
@@ -151,37 +163,54 @@ func (k *Keeper) mergeNext(ctx context.Context) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	return true, k.merge(ctx, job, snapshot.Version)
+	outputs, err := k.merge(ctx, job, snapshot.Version)
+	switch {
+	case err != nil:
+		k.pause(path.Dir(job.files[0].Path))
+		return !fsys.IsFull(err), err
+	case outputs == nil:
+		return true, nil
+	}
+	return true, k.replace(ctx, job.files, outputs)
 }
 
-// merge does one merge. A file that cannot be read is left out from then on, and
-// is no error.
-func (k *Keeper) merge(ctx context.Context, job job, version uint64) error {
+// pause keeps a partition from being merged for a while.
+func (k *Keeper) pause(dir string) {
+	state := k.seen[dir]
+	state.resume = k.Clock.Now().Add(retryAfter)
+	k.seen[dir] = state
+}
+
+// merge makes the outputs of a job. A file that cannot be used is left out from
+// then on, and is no error.
+func (k *Keeper) merge(ctx context.Context, job job, version uint64) ([]lake.File, error) {
 	outputs, err := k.writer.Merge(ctx, parquetfile.Merge{
 		Signal: job.files[0].Signal, Inputs: job.files, Outputs: job.outputs, Version: version, Pace: k.pacer(),
 	})
-	var input *parquetfile.InputError
-	switch {
-	case errors.As(err, &input):
+	if input, ok := errors.AsType[*parquetfile.InputError](err); ok {
 		k.unusable[input.Path] = struct{}{}
-		k.Observe.MergeFailed()
 		k.Log.Error("a file of the lake cannot be merged and stays as it is", zap.Error(err))
-		return nil
-	case err != nil:
-		if ctx.Err() == nil {
-			k.Observe.MergeFailed()
-		}
-		return err
+		err = nil
+	} else if err == nil {
+		return outputs, nil
 	}
+	if ctx.Err() == nil {
+		k.Observe.MergeFailed()
+	}
+	return nil, err
+}
+
+// replace commits the outputs of a merge in the place of its inputs.
+func (k *Keeper) replace(ctx context.Context, inputs, outputs []lake.File) error {
 	k.trash.reclaim(paths(outputs))
-	if err := k.commit(ctx, lake.Commit{Add: outputs, Remove: paths(job.files)}); err != nil {
+	if err := k.commit(ctx, lake.Commit{Add: outputs, Remove: paths(inputs)}); err != nil {
 		if !errors.Is(err, lake.ErrUnsettled) {
 			k.trash.add(paths(outputs), k.Clock.Now())
 		}
 		return err
 	}
-	k.trash.add(paths(job.files), k.Clock.Now().Add(k.RemoveAfter))
-	k.Observe.Merged(job.files[0].Signal, job.files, outputs)
+	k.trash.add(paths(inputs), k.Clock.Now().Add(k.RemoveAfter))
+	k.Observe.Merged(inputs[0].Signal, inputs, outputs)
 	return nil
 }
 
@@ -213,18 +242,20 @@ func (k *Keeper) commit(ctx context.Context, c lake.Commit) error {
 }
 
 // pacer returns a pause for between row groups: work fills CPUShare of the time.
+// Work that stood still, because the disk did, does not count in full.
 func (k *Keeper) pacer() func(context.Context) error {
 	last := k.Clock.Now()
 	return func(ctx context.Context) error {
-		worked := k.Clock.Since(last)
+		worked := min(k.Clock.Since(last), mostWork)
 		pause := time.Duration(float64(worked) * (1 - k.Compaction.CPUShare) / k.Compaction.CPUShare)
 		if pause > 0 {
 			timer := k.Clock.NewTimer(pause)
 			defer timer.Stop()
 			select {
 			case <-ctx.Done():
-				return ctx.Err()
 			case <-timer.Chan():
+			case <-k.full:
+				k.unlink(k.Clock.Now().Add(k.RemoveAfter))
 			}
 		}
 		last = k.Clock.Now()
@@ -232,8 +263,8 @@ func (k *Keeper) pacer() func(context.Context) error {
 	}
 }
 
-func (k *Keeper) local(path string) string {
-	return filepath.Join(k.Dir, filepath.FromSlash(path))
+func (k *Keeper) local(name string) string {
+	return filepath.Join(k.Dir, filepath.FromSlash(name))
 }
 
 func paths(files []lake.File) []string {

@@ -23,7 +23,8 @@ type Orphans struct {
 // Judge says what to do with the orphans that a lake was opened with. log is the
 // write-ahead log in use, and inLog whether a segment of it is still there. It
 // fails where a file is newer than the manifest: what an older manifest does not
-// know must not be taken for given up.
+// know must not be taken for given up. For the same reason nothing is stale where
+// the manifest lists files that are missing.
 func Judge(l *lake.Store, log string, inLog func(segment uint64) bool) (Orphans, error) {
 	var o Orphans
 	version := l.Snapshot().Version
@@ -44,6 +45,9 @@ func Judge(l *lake.Store, log string, inLog func(segment uint64) bool) (Orphans,
 			return Orphans{}, fmt.Errorf("%s is newer than the file MANIFEST, which does not have it: "+
 				"put the newer MANIFEST back, or move the data file away", path)
 		}
+	}
+	if len(l.Missing()) > 0 {
+		o.Foreign, o.Stale = append(o.Foreign, o.Stale...), nil
 	}
 	return o, nil
 }

@@ -50,6 +50,7 @@ type job struct {
 type partitionState struct {
 	files   int
 	changed time.Time
+	resume  time.Time // it may be merged again
 }
 
 // next is the merge of a version that helps most, if any is due: that of the
@@ -76,8 +77,11 @@ func (k *Keeper) next(snapshot lake.Snapshot) (job, bool) {
 		}
 		state := k.seen[dir]
 		if state.files != len(files) {
-			state = partitionState{len(files), now}
+			state.files, state.changed = len(files), now
 			k.seen[dir] = state
+		}
+		if now.Before(state.resume) {
+			continue
 		}
 		j, ok := k.Compaction.plan(files, p, now, now.Sub(state.changed))
 		if ok && (len(j.files) > len(best.files) || len(j.files) == len(best.files) && j.files[0].Path < best.files[0].Path) {
