@@ -52,7 +52,7 @@ func execute(o options, std streams) error {
 	if o.files {
 		return listFiles(o.data, o.window, std.out)
 	}
-	if o.query == "" && o.trace == "" && !std.terminal {
+	if o.query == "" && o.mode() == "" && !std.terminal {
 		text, err := io.ReadAll(std.in)
 		if err != nil {
 			return fmt.Errorf("read the query from standard input: %w", err)
@@ -69,6 +69,10 @@ func execute(o options, std streams) error {
 	switch {
 	case o.trace != "":
 		err = showTrace(r, o, std)
+	case o.tail != "":
+		ticker := time.NewTicker(tailEvery)
+		defer ticker.Stop()
+		err = tail(r, o, ticker.C, std)
 	case o.query != "":
 		err = query(r, o.query, o.format, std.out)
 	default:

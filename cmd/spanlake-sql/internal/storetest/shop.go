@@ -28,12 +28,12 @@ func WriteShop(t *testing.T, dir string) {
 		s := newShop(day)
 		for minute := range 5 {
 			at := day.Add(time.Duration(minute-5) * time.Minute)
-			slow := time.Duration(1)
+			charge := 40 * time.Millisecond
 			if day.Equal(ShopNow) {
-				slow = 3
+				charge = 120 * time.Millisecond
 			}
 			s.browse(at, byte(2*minute), "ada", 10*time.Millisecond)
-			s.checkout(at.Add(30*time.Second), byte(2*minute+1), "bob", slow*40*time.Millisecond, false)
+			s.checkout(at.Add(30*time.Second), byte(2*minute+1), "bob", charge, false)
 		}
 		if day.Equal(ShopNow) {
 			s.checkout(day.Add(-90*time.Second), 0xc1, "ada", 200*time.Millisecond, true)
