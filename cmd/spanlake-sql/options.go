@@ -23,7 +23,7 @@ query is read from standard input.
 
 flags:
   --data DIR           directory of the store (default ./data/lake)
-  --format NAME        table, csv or json (default table)
+  --format NAME        table, csv, json or parquet (default table)
   --files              list the files of the store as it is now, one a line, for
                        other engines
   --trace ID           prints a trace as a tree with its logs (--format json too);

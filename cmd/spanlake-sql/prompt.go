@@ -28,7 +28,7 @@ type lineReader interface {
 func prompt(r *reader.Reader, outputFormat string, std streams) error {
 	fmt.Fprintln(std.out, `Views: spans, logs; "describe spans;" lists columns. A query ends with ";". Leave with \q or Ctrl-D.`)
 	return readQueries(newTerminal(), func(sql string) {
-		if err := query(r, sql, outputFormat, std.out); err != nil {
+		if err := query(r, sql, outputFormat, std); err != nil {
 			fmt.Fprintln(std.err, err)
 		}
 	})

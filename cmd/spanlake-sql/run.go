@@ -27,6 +27,7 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	terminal bool
+	drawn    bool            // out is a terminal
 	style    tracetree.Style // of what is drawn on out
 }
 
@@ -74,7 +75,7 @@ func execute(o options, std streams) error {
 		defer ticker.Stop()
 		err = tail(r, o, ticker.C, std)
 	case o.query != "":
-		err = query(r, o.query, o.format, std.out)
+		err = query(r, o.query, o.format, std)
 	default:
 		err = prompt(r, o.format, std)
 	}
@@ -82,13 +83,19 @@ func execute(o options, std streams) error {
 }
 
 // query runs sql until it ends or the user interrupts it.
-func query(r *reader.Reader, sql, outputFormat string, out io.Writer) error {
-	sink, err := format.New(outputFormat, out)
+func query(r *reader.Reader, sql, outputFormat string, std streams) error {
+	ctx, stop := interruptible()
+	defer stop()
+	if outputFormat == format.Parquet {
+		if std.drawn {
+			return errors.New("parquet is not for a terminal: redirect the output to a file")
+		}
+		return r.WriteParquet(ctx, sql, std.out)
+	}
+	sink, err := format.New(outputFormat, std.out)
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible()
-	defer stop()
 	return r.Query(ctx, sql, sink)
 }
 
