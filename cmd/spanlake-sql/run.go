@@ -77,7 +77,7 @@ func execute(o options, std streams) error {
 	case o.query != "":
 		err = query(r, o.query, o.format, std)
 	default:
-		err = prompt(r, o.format, std)
+		err = prompt(r, o, std)
 	}
 	return errors.Join(err, r.Close())
 }
