@@ -27,6 +27,7 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	terminal bool
+	progress bool            // err is a terminal
 	drawn    bool            // out is a terminal
 	style    tracetree.Style // of what is drawn on out
 }
@@ -63,7 +64,11 @@ func execute(o options, std streams) error {
 			return errors.New("no query: give one as argument or on standard input")
 		}
 	}
-	r, err := reader.Open(reader.Options{Dir: o.data, Threads: o.threads, MemoryLimit: o.memoryLimit, Window: o.window})
+	settings := reader.Options{Dir: o.data, Threads: o.threads, MemoryLimit: o.memoryLimit, Window: o.window}
+	if std.progress {
+		settings.Progress = progressLine(std.err)
+	}
+	r, err := reader.Open(settings)
 	if err != nil {
 		return err
 	}

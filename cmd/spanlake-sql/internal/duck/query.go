@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
@@ -124,6 +125,8 @@ func (db *DB) runStatement(ctx context.Context, statements duckdb.ExtractedState
 	if state == duckdb.StateError {
 		return messageError(ctx, duckdb.PendingError(pending))
 	}
+	rowsCome := sync.OnceFunc(db.watch())
+	defer rowsCome()
 	var result duckdb.Result
 	state = duckdb.ExecutePending(pending, &result)
 	defer duckdb.DestroyResult(&result)
@@ -133,7 +136,7 @@ func (db *DB) runStatement(ctx context.Context, statements duckdb.ExtractedState
 	if sink == nil || duckdb.ResultReturnType(result) != duckdb.ResultTypeQueryResult {
 		return drain(ctx, &result)
 	}
-	return stream(ctx, &result, sink)
+	return stream(ctx, &result, sink, rowsCome)
 }
 
 func drain(ctx context.Context, result *duckdb.Result) error {
@@ -148,7 +151,7 @@ func drain(ctx context.Context, result *duckdb.Result) error {
 
 // stream fetches the first rows before it calls Begin, so that a query which
 // fails early has not begun its output.
-func stream(ctx context.Context, result *duckdb.Result, sink Sink) error {
+func stream(ctx context.Context, result *duckdb.Result, sink Sink, rowsCome func()) error {
 	columns, err := resultColumns(result)
 	if err != nil {
 		return err
@@ -162,6 +165,7 @@ func stream(ctx context.Context, result *duckdb.Result, sink Sink) error {
 			}
 		}
 		if first {
+			rowsCome()
 			if err := sink.Begin(columns); err != nil {
 				return err
 			}

@@ -25,6 +25,7 @@ type Options struct {
 	Threads     int    // 0: one for each core
 	MemoryLimit string
 	Window      Window // of what the views show
+	Progress    *duck.Progress
 }
 
 // Reader is an open query engine on a store. One goroutine uses it at a time.
@@ -64,7 +65,8 @@ func Open(o Options) (*Reader, error) {
 		Directories: []string{dir, temp},
 		// Footers are half of what a query over a day costs. The cache counts
 		// towards the memory limit and gives way to it.
-		Set: []string{"parquet_metadata_cache = true"},
+		Set:      []string{"parquet_metadata_cache = true"},
+		Progress: o.Progress,
 	}); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
