@@ -19,7 +19,8 @@ type Store struct {
 	t     *testing.T
 	dir   string
 	store *lake.Store
-	next  uint64
+	// next and merged number the files of segments and of merges.
+	next, merged uint64
 }
 
 // New opens an empty store in dir until the test ends.
@@ -41,7 +42,8 @@ func (s *Store) File(signal, query string) lake.File {
 // Merged is File for one that takes the place of others.
 func (s *Store) Merged(signal, query string) lake.File {
 	s.t.Helper()
-	return s.file(signal, fmt.Sprintf("compact-%010d-0", s.store.Snapshot().Version+1), query)
+	s.merged++
+	return s.file(signal, fmt.Sprintf("compact-%010d-0", s.merged), query)
 }
 
 func (s *Store) file(signal, name, query string) lake.File {
