@@ -45,7 +45,7 @@ run: build ## Build and start the collector with CONFIG=config/local.yaml (Ctrl-
 	exec bin/spanlake --config '$(CONFIG)'
 
 .PHONY: sql
-sql: bin/spanlake-sql ## Query the store: make sql Q='select …' [FORMAT=table|csv|json]; a prompt without Q
+sql: bin/spanlake-sql ## Query the store: make sql Q='select …' [FORMAT=table|csv|json|parquet]; a prompt without Q
 	@bin/spanlake-sql --data '$(SPANLAKE_DATA)/lake' --format '$(FORMAT)' $(if $(value Q),"$$SPANLAKE_QUERY")
 # By way of the environment and unexpanded, because SQL is full of quotes and $.
 sql: export SPANLAKE_QUERY = $(value Q)

@@ -8,11 +8,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/npmtest"
 )
 
 // curl is the client of shell scripts: what it sends by default must do.
 func TestCurl(t *testing.T) {
-	requireProgram(t, "curl", "curl")
+	npmtest.RequireProgram(t, "curl", "curl")
 	c := startCollector(t, t.TempDir())
 	dir := t.TempDir()
 	file := func(name string, content []byte) string {

@@ -3,8 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,10 +15,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/npmtest"
 )
 
 func TestNodeSDK(t *testing.T) {
-	modules := nodeModules(t)
+	modules := npmtest.Modules(t, filepath.Join("testdata", "node"))
 	c := startCollector(t, t.TempDir())
 	for _, protocol := range []string{"http/json", "http/protobuf", "grpc"} {
 		t.Run(strings.ReplaceAll(protocol, "/", "_"), func(t *testing.T) {
@@ -179,63 +179,6 @@ func get(t *testing.T, endpoint, path string) string {
 	text, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return string(text)
-}
-
-// nodeModules is a directory with the packages that the lock file names. It is
-// filled once for each lock file and kept in the user's cache.
-func nodeModules(t *testing.T) string {
-	t.Helper()
-	for _, program := range []string{"node", "npm"} {
-		requireProgram(t, program, "nodejs (Node.js 18.19 or newer, with npm)")
-	}
-	source := filepath.Join("testdata", "node")
-	lock, err := os.ReadFile(filepath.Join(source, "package-lock.json"))
-	require.NoError(t, err)
-	hash := sha256.Sum256(lock)
-
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	cache = filepath.Join(cache, "spanlake")
-	require.NoError(t, os.MkdirAll(cache, 0o750))
-	installed := filepath.Join(cache, "e2e-node-"+hex.EncodeToString(hash[:8]))
-	modules := filepath.Join(installed, "node_modules")
-	if _, err := os.Stat(modules); err == nil {
-		return modules
-	}
-
-	// Under another name until it is whole, so that an interrupted install is
-	// not taken for a finished one.
-	unfinished := fmt.Sprintf("%s.%d.tmp", installed, os.Getpid())
-	require.NoError(t, os.Mkdir(unfinished, 0o750))
-	defer os.RemoveAll(unfinished)
-	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
-		data, err := os.ReadFile(filepath.Join(source, name))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(unfinished, name), data, 0o600))
-	}
-	npm := exec.CommandContext(t.Context(), "npm", "ci")
-	npm.Dir = unfinished
-	out, err := npm.CombinedOutput()
-	require.NoError(t, err, "npm ci:\n%s", out)
-	if err := os.Rename(unfinished, installed); err != nil {
-		require.DirExists(t, modules, "%v, and no other process has installed it", err)
-	}
-	return modules
-}
-
-// requireProgram skips the test where a program is not installed, and fails it
-// in CI, where nothing may be skipped.
-func requireProgram(t *testing.T, program, from string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not installed: install %s", program, from)
-	}
-	t.Skipf("%s is not installed: install %s to run this test", program, from)
 }
 
 // The lock file pins contents by hash and leaves the registry to npm's own

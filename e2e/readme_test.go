@@ -11,13 +11,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanlake/spanlake/internal/npmtest"
 )
 
 // The README's requests and queries do what it says of them, as printed but for
 // the port and make.
 func TestREADME(t *testing.T) {
 	for _, program := range []string{"bash", "curl"} {
-		requireProgram(t, program, program)
+		npmtest.RequireProgram(t, program, program)
 	}
 	blocks := readmeBlocks(t)
 	c := startCollector(t, t.TempDir())

@@ -8,12 +8,14 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
@@ -22,6 +24,8 @@ import (
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/spanlake/spanlake/internal/npmtest"
 )
 
 // retryConfig makes room in flight for a dozen stalled requests.
@@ -53,7 +57,7 @@ const limitedRate = 50_000
 // send again, whatever the code and RetryInfo say, and drop the batch.
 func TestABurstOfRefusalsLosesNothing(t *testing.T) {
 	t.Parallel() // most of it is waiting
-	modules := nodeModules(t)
+	modules := npmtest.Modules(t, filepath.Join("testdata", "node"))
 	c := startCollector(t, t.TempDir(), retryConfig)
 	// A burst for each that takes time to start, so that it is short for all: told
 	// to come back in a second, the Node SDK does so five times.

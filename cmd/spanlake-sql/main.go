@@ -18,6 +18,8 @@ func main() {
 		in:       os.Stdin,
 		out:      os.Stdout,
 		err:      os.Stderr,
+		progress: term.IsTerminal(int(os.Stderr.Fd())),
+		drawn:    term.IsTerminal(int(os.Stdout.Fd())),
 		style:    styleOf(os.Stdout, os.Getenv),
 		terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
 	}))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,11 +23,15 @@ query is read from standard input.
 
 flags:
   --data DIR           directory of the store (default ./data/lake)
-  --format NAME        table, csv or json (default table)
+  --format NAME        table, csv, json or parquet (default table)
   --files              list the files of the store as it is now, one a line, for
                        other engines
   --trace ID           prints a trace as a tree with its logs (--format json too);
                        the ID as hexadecimal digits, UUID or traceparent
+  --tail[=WHAT]        prints spans and log records as they are committed, or
+                       spans or logs only (table or json); with --since those
+                       from then on first; Ctrl-C ends it
+  --where PREDICATE    of --tail: only rows that match, in SQL
   --ascii              draws with ASCII characters only
   --since DURATION     only what is younger: 30m, 12h, 7d
   --from TIME          only what is not older: 2026-11-21, 2026-11-21T09:30:00Z
@@ -45,6 +50,8 @@ type options struct {
 	window      reader.Window
 	trace       string // as the store writes it; "": none given
 	ascii       bool
+	tail        string // one of tailNames; "": not asked for
+	where       string
 	query       string // "": none given
 }
 
@@ -60,6 +67,8 @@ func parseOptions(args []string, now time.Time, out io.Writer) (options, error) 
 	flags.IntVar(&o.threads, "threads", 0, "")
 	flags.StringVar(&o.memoryLimit, "memory-limit", "1GB", "")
 	flags.BoolVar(&o.ascii, "ascii", false, "")
+	flags.Var(tailFlag{&o.tail}, "tail", "")
+	flags.StringVar(&o.where, "where", "", "")
 	flags.Func("trace", "", func(text string) (err error) {
 		o.trace, err = tracetree.ParseID(text)
 		return err
@@ -91,17 +100,22 @@ func parseOptions(args []string, now time.Time, out io.Writer) (options, error) 
 
 // take checks what the flag package cannot.
 func (o *options) take(queries []string) error {
+	if o.tail != "" && len(queries) == 1 && slices.Contains(tailNames, queries[0]) {
+		o.tail, queries = queries[0], nil
+	}
 	switch {
 	case len(queries) > 1:
 		return errors.New("more than one query: put the query in quotes")
-	case len(queries) == 1 && o.files:
-		return errors.New("--files takes no query")
-	case len(queries) == 1 && o.trace != "":
-		return errors.New("--trace takes no query")
-	case o.files && o.trace != "":
-		return errors.New("--files and --trace exclude each other")
-	case o.trace != "" && o.format != "table" && o.format != "json":
-		return fmt.Errorf("--format: --trace writes table or json, not %q", o.format)
+	case len(queries) == 1 && o.mode() != "":
+		return errors.New(o.mode() + " takes no query")
+	case o.modes() > 1:
+		return errors.New("--files, --trace and --tail exclude each other")
+	case (o.trace != "" || o.tail != "") && o.format != "table" && o.format != "json":
+		return fmt.Errorf("--format: %s writes table or json, not %q", o.mode(), o.format)
+	case o.where != "" && o.tail == "":
+		return errors.New("--where goes with --tail: a query has its own")
+	case o.tail != "" && !o.window.To.IsZero():
+		return errors.New("--tail has no end: leave --to out")
 	case len(queries) == 1 && strings.TrimSpace(queries[0]) == "":
 		return errors.New("the query is empty")
 	case o.data == "":
@@ -117,6 +131,31 @@ func (o *options) take(queries []string) error {
 		o.query = queries[0]
 	}
 	return nil
+}
+
+// modes counts the flags that ask for something other than a query.
+func (o *options) modes() int {
+	n := 0
+	for _, set := range []bool{o.files, o.trace != "", o.tail != ""} {
+		if set {
+			n++
+		}
+	}
+	return n
+}
+
+// mode is the first of them, "" for none.
+func (o *options) mode() string {
+	switch {
+	case o.files:
+		return "--files"
+	case o.trace != "":
+		return "--trace"
+	case o.tail != "":
+		return "--tail"
+	default:
+		return ""
+	}
 }
 
 var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateTime, "2006-01-02 15:04", time.DateOnly}

@@ -23,19 +23,23 @@ type lineReader interface {
 	ReadLine() (string, error)
 }
 
-// prompt answers queries that end in a semicolon until the user leaves. An error
-// in one of them is shown and the next is awaited.
-func prompt(r *reader.Reader, outputFormat string, std streams) error {
-	fmt.Fprintln(std.out, `Views: spans, logs; "describe spans;" lists columns. A query ends with ";". Leave with \q or Ctrl-D.`)
-	return readQueries(newTerminal(), func(sql string) {
-		if err := query(r, sql, outputFormat, std.out); err != nil {
+// prompt answers queries and commands until the user leaves. An error in one of
+// them is shown and the next is awaited.
+func prompt(r *reader.Reader, o options, std streams) error {
+	fmt.Fprintln(std.out, `Views: spans, logs; "\d spans" lists columns. A query ends with ";". \? for help, \q or Ctrl-D to leave.`)
+	s := &session{reader: r, options: o, std: std}
+	show := func(err error) {
+		if err != nil {
 			fmt.Fprintln(std.err, err)
 		}
-	})
+	}
+	lines := newTerminal(openHistory(historyPath(os.LookupEnv)))
+	return readQueries(lines, func(sql string) { show(s.query(sql)) }, func(line string) { show(s.command(line)) })
 }
 
-// readQueries joins lines to queries and hands each on.
-func readQueries(lines lineReader, answer func(sql string)) error {
+// readQueries joins lines to queries and hands each on. A line that begins with
+// a backslash, where a query may begin, is a command.
+func readQueries(lines lineReader, answer, command func(string)) error {
 	var sql strings.Builder
 	for {
 		lines.SetPrompt(firstPrompt)
@@ -57,6 +61,10 @@ func readQueries(lines lineReader, answer func(sql string)) error {
 			case `\q`, "quit", "exit", "quit;", "exit;":
 				return nil
 			}
+			if text[0] == '\\' {
+				command(text)
+				continue
+			}
 		}
 		sql.WriteString(line)
 		sql.WriteByte('\n')
@@ -74,15 +82,14 @@ type terminal struct {
 	fd int
 }
 
-func newTerminal() *terminal {
+func newTerminal(h term.History) *terminal {
 	type readWriter struct {
 		io.Reader
 		io.Writer
 	}
-	return &terminal{
-		Terminal: term.NewTerminal(readWriter{os.Stdin, os.Stdout}, firstPrompt),
-		fd:       int(os.Stdin.Fd()),
-	}
+	t := term.NewTerminal(readWriter{os.Stdin, os.Stdout}, firstPrompt)
+	t.History = h
+	return &terminal{Terminal: t, fd: int(os.Stdin.Fd())}
 }
 
 func (t *terminal) ReadLine() (string, error) {

@@ -37,6 +37,7 @@ func TestPrompt(t *testing.T) {
 		"two queries":    {[]string{"a;", "b;"}, []string{"a;\n", "b;\n"}, []string{firstPrompt, firstPrompt, firstPrompt}},
 		"leave":          {[]string{`\q`, "select 1;"}, nil, []string{firstPrompt}},
 		"leave in words": {[]string{"exit;", "select 1;"}, nil, []string{firstPrompt}},
+		"a command":      {[]string{` \d spans `, "a", `\d;`}, []string{`command \d spans`, "a\n\\d;\n"}, []string{firstPrompt, firstPrompt, nextPrompt, firstPrompt}},
 		"half a query":   {[]string{"select"}, nil, []string{firstPrompt, nextPrompt}},
 		"quit in a query": {
 			[]string{"select 1 as", "quit", ";"},
@@ -47,7 +48,7 @@ func TestPrompt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			lines := &typed{lines: tc.lines, end: io.EOF}
 			var got []string
-			require.NoError(t, readQueries(lines, func(sql string) { got = append(got, sql) }))
+			require.NoError(t, readQueries(lines, func(sql string) { got = append(got, sql) }, func(line string) { got = append(got, "command "+line) }))
 			require.Equal(t, tc.want, got)
 			require.Equal(t, tc.prompts, lines.prompts)
 		})
@@ -56,5 +57,5 @@ func TestPrompt(t *testing.T) {
 
 func TestATerminalThatFailsEndsThePrompt(t *testing.T) {
 	gone := errors.New("gone")
-	require.ErrorIs(t, readQueries(&typed{end: gone}, func(string) {}), gone)
+	require.ErrorIs(t, readQueries(&typed{end: gone}, func(string) {}, func(string) {}), gone)
 }

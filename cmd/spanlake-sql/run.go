@@ -27,6 +27,8 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	terminal bool
+	progress bool            // err is a terminal
+	drawn    bool            // out is a terminal
 	style    tracetree.Style // of what is drawn on out
 }
 
@@ -52,7 +54,7 @@ func execute(o options, std streams) error {
 	if o.files {
 		return listFiles(o.data, o.window, std.out)
 	}
-	if o.query == "" && o.trace == "" && !std.terminal {
+	if o.query == "" && o.mode() == "" && !std.terminal {
 		text, err := io.ReadAll(std.in)
 		if err != nil {
 			return fmt.Errorf("read the query from standard input: %w", err)
@@ -62,29 +64,43 @@ func execute(o options, std streams) error {
 			return errors.New("no query: give one as argument or on standard input")
 		}
 	}
-	r, err := reader.Open(reader.Options{Dir: o.data, Threads: o.threads, MemoryLimit: o.memoryLimit, Window: o.window})
+	settings := reader.Options{Dir: o.data, Threads: o.threads, MemoryLimit: o.memoryLimit, Window: o.window}
+	if std.progress {
+		settings.Progress = progressLine(std.err)
+	}
+	r, err := reader.Open(settings)
 	if err != nil {
 		return err
 	}
 	switch {
 	case o.trace != "":
 		err = showTrace(r, o, std)
+	case o.tail != "":
+		ticker := time.NewTicker(tailEvery)
+		defer ticker.Stop()
+		err = tail(r, o, ticker.C, std)
 	case o.query != "":
-		err = query(r, o.query, o.format, std.out)
+		err = query(r, o.query, o.format, std)
 	default:
-		err = prompt(r, o.format, std)
+		err = prompt(r, o, std)
 	}
 	return errors.Join(err, r.Close())
 }
 
 // query runs sql until it ends or the user interrupts it.
-func query(r *reader.Reader, sql, outputFormat string, out io.Writer) error {
-	sink, err := format.New(outputFormat, out)
+func query(r *reader.Reader, sql, outputFormat string, std streams) error {
+	ctx, stop := interruptible()
+	defer stop()
+	if outputFormat == format.Parquet {
+		if std.drawn {
+			return errors.New("parquet is not for a terminal: redirect the output to a file")
+		}
+		return r.WriteParquet(ctx, sql, std.out)
+	}
+	sink, err := format.New(outputFormat, std.out)
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible()
-	defer stop()
 	return r.Query(ctx, sql, sink)
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/duck"
+	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/format"
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/storetest"
 	"github.com/spanlake/spanlake/internal/lake"
 )
@@ -142,8 +144,8 @@ func TestErrors(t *testing.T) {
 		"sql":              {[]string{"selec 1"}, exitFailed, "spanlake-sql: parser error: syntax error at or near \"selec\"\n\nLINE 1: selec 1\n        ^\n"},
 		"memory limit":     {[]string{"--memory-limit", "lots", "select 1"}, exitFailed, "spanlake-sql: open the query engine: setting memory_limit=lots refused\n"},
 		"unknown flag":     {[]string{"--frmat", "csv", "select 1"}, exitUsage, "spanlake-sql: flag provided but not defined: -frmat\nspanlake-sql --help lists the flags\n"},
-		"unknown format":   {[]string{"--format", "xml", "select 1"}, exitUsage, "spanlake-sql: --format: \"xml\" is not one of table, csv, json\nspanlake-sql --help lists the flags\n"},
-		"flags at the end": {[]string{"select 1", "--format", "xml"}, exitUsage, "spanlake-sql: --format: \"xml\" is not one of table, csv, json\nspanlake-sql --help lists the flags\n"},
+		"unknown format":   {[]string{"--format", "xml", "select 1"}, exitUsage, "spanlake-sql: --format: \"xml\" is not one of table, csv, json, parquet\nspanlake-sql --help lists the flags\n"},
+		"flags at the end": {[]string{"select 1", "--format", "xml"}, exitUsage, "spanlake-sql: --format: \"xml\" is not one of table, csv, json, parquet\nspanlake-sql --help lists the flags\n"},
 		"query not quoted": {[]string{"select", "1"}, exitUsage, "spanlake-sql: more than one query: put the query in quotes\nspanlake-sql --help lists the flags\n"},
 		"empty query":      {[]string{" "}, exitUsage, "spanlake-sql: the query is empty\nspanlake-sql --help lists the flags\n"},
 		"negative threads": {[]string{"--threads", "-1", "select 1"}, exitUsage, "spanlake-sql: --threads: -1 is less than 0\nspanlake-sql --help lists the flags\n"},
@@ -151,6 +153,11 @@ func TestErrors(t *testing.T) {
 		"no trace":         {[]string{"--trace", "1"}, exitUsage, "spanlake-sql: invalid value \"1\" for flag -trace: \"1\" is no trace ID: give 32 hexadecimal digits, 16, a UUID or a traceparent\nspanlake-sql --help lists the flags\n"},
 		"trace and query":  {[]string{"--trace", "5b8efff798038103d269b633813fc60c", "select 1"}, exitUsage, "spanlake-sql: --trace takes no query\nspanlake-sql --help lists the flags\n"},
 		"trace as csv":     {[]string{"--trace", "5b8efff798038103d269b633813fc60c", "--format", "csv"}, exitUsage, "spanlake-sql: --format: --trace writes table or json, not \"csv\"\nspanlake-sql --help lists the flags\n"},
+		"tail of what":     {[]string{"--tail=metrics"}, exitUsage, "spanlake-sql: invalid boolean value \"metrics\" for -tail: not one of both, spans, logs\nspanlake-sql --help lists the flags\n"},
+		"tail and query":   {[]string{"--tail", "select 1"}, exitUsage, "spanlake-sql: --tail takes no query\nspanlake-sql --help lists the flags\n"},
+		"tail and trace":   {[]string{"--tail", "--trace", "5b8efff798038103d269b633813fc60c"}, exitUsage, "spanlake-sql: --files, --trace and --tail exclude each other\nspanlake-sql --help lists the flags\n"},
+		"tail with an end": {[]string{"--tail", "--to", "2026-11-21"}, exitUsage, "spanlake-sql: --tail has no end: leave --to out\nspanlake-sql --help lists the flags\n"},
+		"where alone":      {[]string{"--where", "true", "select 1"}, exitUsage, "spanlake-sql: --where goes with --tail: a query has its own\nspanlake-sql --help lists the flags\n"},
 		"no time":          {[]string{"--from", "noon", "select 1"}, exitUsage, "spanlake-sql: invalid value \"noon\" for flag -from: not a time such as 2026-11-21 or 2026-11-21T09:30:00Z\nspanlake-sql --help lists the flags\n"},
 		"no duration":      {[]string{"--since", "7days", "select 1"}, exitUsage, "spanlake-sql: invalid value \"7days\" for flag -since: not a duration such as 30m, 12h or 7d\nspanlake-sql --help lists the flags\n"},
 		"backward window":  {[]string{"--from", "2026-11-21", "--to", "2026-11-20", "select 1"}, exitUsage, "spanlake-sql: --to is not after --from or --since\nspanlake-sql --help lists the flags\n"},
@@ -161,6 +168,39 @@ func TestErrors(t *testing.T) {
 			require.Equal(t, result{code: tc.code, err: tc.want}, got)
 		})
 	}
+}
+
+func TestParquetKeepsTheTypes(t *testing.T) {
+	dir := newShop(t)
+	got := runWith("", "--data", dir, "--format", "parquet", "select timestamp, duration_ns, name, events, adjusted_count from spans; -- all\n;")
+	require.Equal(t, exitFailed, got.code, "a comment after the end")
+	got = runWith("", "--data", dir, "--format", "parquet", "select timestamp, duration_ns, name, events, adjusted_count from spans -- all\n;")
+	require.Empty(t, got.err)
+
+	copied := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(copied, "x.parquet"), []byte(got.out), 0o600))
+	db, err := duck.Open(duck.Settings{Directories: []string{copied}})
+	require.NoError(t, err)
+	defer db.Close()
+	var out bytes.Buffer
+	sink, err := format.New("csv", &out)
+	require.NoError(t, err)
+	require.NoError(t, db.Query(t.Context(), "select typeof(timestamp), typeof(duration_ns), count(*), max(timestamp) from read_parquet("+duck.Quote(filepath.Join(copied, "x.parquet"))+") group by all", sink))
+	require.Contains(t, out.String(), "TIMESTAMP_NS,BIGINT,2,2026-11-21T09:00:00.000100000Z")
+
+	for _, sql := range []string{"select 1; select 2", "create table x as select 1", "", "select 1) to '" + dir + "/x.parquet' --"} {
+		got := runWith(sql+" ", "--data", dir, "--format", "parquet")
+		require.Equal(t, exitFailed, got.code, sql)
+		require.Empty(t, got.out)
+	}
+	require.NoFileExists(t, filepath.Join(dir, "x.parquet"))
+}
+
+func TestParquetIsNotForATerminal(t *testing.T) {
+	var stderr bytes.Buffer
+	code := run([]string{"--data", newShop(t), "--format", "parquet", "select 1"}, streams{in: strings.NewReader(""), out: fullDisk{}, err: &stderr, drawn: true})
+	require.Equal(t, exitFailed, code)
+	require.Equal(t, "spanlake-sql: parquet is not for a terminal: redirect the output to a file\n", stderr.String())
 }
 
 func TestHelpGoesToStandardOutput(t *testing.T) {

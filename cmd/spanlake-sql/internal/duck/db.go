@@ -25,17 +25,24 @@ type Settings struct {
 	Directories []string
 	// Set are further settings, each as SQL: "name = value".
 	Set []string
+	// Progress is told of statements that take long. Nil: nobody is.
+	Progress *Progress
 }
 
 // DB is one database and one connection. It is used by one goroutine at a time.
 type DB struct {
 	db   duckdb.Database
 	conn duckdb.Connection
+
+	progress *Progress
 }
 
 // Open makes an empty in-memory database.
 func Open(s Settings) (*DB, error) {
-	db := &DB{}
+	db := &DB{progress: s.Progress}
+	if s.Progress != nil {
+		s.Set = slices.Concat(s.Set, progressSettings)
+	}
 	if err := db.open(s); err != nil {
 		return nil, fmt.Errorf("open the query engine: %w", err)
 	}

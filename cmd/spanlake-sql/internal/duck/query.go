@@ -3,13 +3,15 @@ package duck
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
 
 // ErrWrites refuses the statements that could write a file among those that
 // the directories of a store hold.
-var ErrWrites = errors.New("copy, export and prepare are not available: redirect the output of --format csv or json instead")
+var ErrWrites = errors.New("copy, export and prepare are not available: redirect the output of --format parquet, csv or json instead")
 
 // Sink receives results. For each statement that yields rows Begin is called
 // once, then Row for each row, then End. An error from any of them ends the
@@ -29,6 +31,42 @@ func (db *DB) Exec(ctx context.Context, sql string) error {
 // rows to sink.
 func (db *DB) Query(ctx context.Context, sql string, sink Sink) error {
 	return db.run(ctx, sql, refuseWrites, sink)
+}
+
+// ErrNotOneSelect says that a result cannot be one file.
+var ErrNotOneSelect = errors.New("parquet holds the result of one select statement, no more and no other")
+
+// WriteParquet writes the result of a query written by a user as a file, which
+// must be within the directories.
+func (db *DB) WriteParquet(ctx context.Context, sql, path string) error {
+	sql = strings.TrimRight(sql, "; \t\r\n")
+	// What is one statement by itself cannot end the parentheses it is put in.
+	if err := db.oneSelect(ctx, sql); err != nil {
+		return err
+	}
+	return db.Exec(ctx, "copy ("+sql+"\n) to "+Quote(path)+" (format parquet, compression zstd)")
+}
+
+func (db *DB) oneSelect(ctx context.Context, sql string) error {
+	var statements duckdb.ExtractedStatements
+	n := duckdb.ExtractStatements(db.conn, sql, &statements)
+	defer duckdb.DestroyExtracted(&statements)
+	if message := duckdb.ExtractStatementsError(statements); n == 0 && message != "" {
+		return lowerError(message)
+	}
+	if n != 1 {
+		return ErrNotOneSelect
+	}
+	var prepared duckdb.PreparedStatement
+	state := duckdb.PrepareExtractedStatement(db.conn, statements, 0, &prepared)
+	defer duckdb.DestroyPrepare(&prepared)
+	if state == duckdb.StateError {
+		return messageError(ctx, duckdb.PrepareError(prepared))
+	}
+	if duckdb.PreparedStatementType(prepared) != duckdb.StatementTypeSelect {
+		return ErrNotOneSelect
+	}
+	return nil
 }
 
 func refuseWrites(prepared duckdb.PreparedStatement) error {
@@ -87,6 +125,8 @@ func (db *DB) runStatement(ctx context.Context, statements duckdb.ExtractedState
 	if state == duckdb.StateError {
 		return messageError(ctx, duckdb.PendingError(pending))
 	}
+	rowsCome := sync.OnceFunc(db.watch())
+	defer rowsCome()
 	var result duckdb.Result
 	state = duckdb.ExecutePending(pending, &result)
 	defer duckdb.DestroyResult(&result)
@@ -96,7 +136,7 @@ func (db *DB) runStatement(ctx context.Context, statements duckdb.ExtractedState
 	if sink == nil || duckdb.ResultReturnType(result) != duckdb.ResultTypeQueryResult {
 		return drain(ctx, &result)
 	}
-	return stream(ctx, &result, sink)
+	return stream(ctx, &result, sink, rowsCome)
 }
 
 func drain(ctx context.Context, result *duckdb.Result) error {
@@ -111,7 +151,7 @@ func drain(ctx context.Context, result *duckdb.Result) error {
 
 // stream fetches the first rows before it calls Begin, so that a query which
 // fails early has not begun its output.
-func stream(ctx context.Context, result *duckdb.Result, sink Sink) error {
+func stream(ctx context.Context, result *duckdb.Result, sink Sink, rowsCome func()) error {
 	columns, err := resultColumns(result)
 	if err != nil {
 		return err
@@ -125,6 +165,7 @@ func stream(ctx context.Context, result *duckdb.Result, sink Sink) error {
 			}
 		}
 		if first {
+			rowsCome()
 			if err := sink.Begin(columns); err != nil {
 				return err
 			}

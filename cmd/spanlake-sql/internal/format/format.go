@@ -11,8 +11,11 @@ import (
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/duck"
 )
 
+// Parquet is the name of the format that no sink writes: the engine does.
+const Parquet = "parquet"
+
 // Names of the formats, the default first.
-var Names = []string{"table", "csv", "json"}
+var Names = []string{"table", "csv", "json", Parquet}
 
 // New returns the sink that writes results to w in the format of that name.
 func New(name string, w io.Writer) (duck.Sink, error) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,7 @@ type Options struct {
 	Threads     int    // 0: one for each core
 	MemoryLimit string
 	Window      Window // of what the views show
+	Progress    *duck.Progress
 }
 
 // Reader is an open query engine on a store. One goroutine uses it at a time.
@@ -63,7 +65,8 @@ func Open(o Options) (*Reader, error) {
 		Directories: []string{dir, temp},
 		// Footers are half of what a query over a day costs. The cache counts
 		// towards the memory limit and gives way to it.
-		Set: []string{"parquet_metadata_cache = true"},
+		Set:      []string{"parquet_metadata_cache = true"},
+		Progress: o.Progress,
 	}); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -86,32 +89,56 @@ func (r *Reader) Close() error {
 // have been handed out.
 func (r *Reader) Query(ctx context.Context, sql string, sink duck.Sink) error {
 	watched := &watchedSink{Sink: sink}
-	err := r.query(ctx, sql, watched)
-	if r.lost(err) == "" || watched.begun {
+	return r.answer(ctx, sql, func() (bool, error) {
+		err := r.db.Query(ctx, sql, watched)
+		return !watched.begun, err
+	})
+}
+
+// WriteParquet writes the result of a query as a Parquet file. It is whole
+// before its first byte is written, so that a failed query writes none.
+func (r *Reader) WriteParquet(ctx context.Context, sql string, w io.Writer) error {
+	path := filepath.Join(r.temp, "result.parquet")
+	if err := r.answer(ctx, sql, func() (bool, error) { return true, r.db.WriteParquet(ctx, sql, path) }); err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	return errors.Join(err, f.Close(), os.Remove(path))
+}
+
+// answer points the views at a snapshot and calls run, and does so again with
+// another where a file was gone and run says that it may be repeated.
+func (r *Reader) answer(ctx context.Context, sql string, run func() (repeatable bool, err error)) error {
+	repeatable, err := r.try(ctx, sql, run)
+	if r.lost(err) == "" || !repeatable {
 		return err
 	}
 	r.current, r.manifest.seen = false, nil
-	err = r.query(ctx, sql, watched)
+	_, err = r.try(ctx, sql, run)
 	if path := r.lost(err); path != "" {
 		return fmt.Errorf("the store names a file that is not there: %s: %w", path, err)
 	}
 	return err
 }
 
-func (r *Reader) query(ctx context.Context, sql string, sink duck.Sink) error {
+func (r *Reader) try(ctx context.Context, sql string, run func() (bool, error)) (bool, error) {
 	snapshot, err := r.manifest.next(r.dir)
 	if err != nil {
-		return err
+		return true, err
 	}
 	if !r.current || r.snapshot.Version != snapshot.Version {
 		if err := r.update(ctx, snapshot); err != nil {
-			return err
+			return true, err
 		}
 	}
 	if err := r.define(ctx, sql); err != nil {
-		return err
+		return true, err
 	}
-	return r.db.Query(ctx, sql, sink)
+	return run()
 }
 
 // update makes the snapshot the one that the views know.

@@ -24,35 +24,37 @@ var ShopNow = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // yesterday, and today two checkouts that failed, which are kept all.
 func WriteShop(t *testing.T, dir string) {
 	t.Helper()
-	store, err := lake.Open(dir, fsys.OS)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, store.Close()) }()
-	for i, day := range []time.Time{ShopNow.AddDate(0, 0, -1), ShopNow} {
+	for _, day := range []time.Time{ShopNow.AddDate(0, 0, -1), ShopNow} {
 		s := newShop(day)
 		for minute := range 5 {
 			at := day.Add(time.Duration(minute-5) * time.Minute)
-			slow := time.Duration(1)
+			charge := 40 * time.Millisecond
 			if day.Equal(ShopNow) {
-				slow = 3
+				charge = 120 * time.Millisecond
 			}
 			s.browse(at, byte(2*minute), "ada", 10*time.Millisecond)
-			s.checkout(at.Add(30*time.Second), byte(2*minute+1), "bob", slow*40*time.Millisecond, false)
+			s.checkout(at.Add(30*time.Second), byte(2*minute+1), "bob", charge, false)
 		}
 		if day.Equal(ShopNow) {
 			s.checkout(day.Add(-90*time.Second), 0xc1, "ada", 200*time.Millisecond, true)
 			s.checkout(day.Add(-50*time.Second), 0xc2, "eve", 210*time.Millisecond, true)
 		}
-		commit(t, store, dir, uint64(i+1), s.traces, s.logs)
+		Append(t, dir, s.traces, s.logs)
 	}
 }
 
-// commit writes spans and log records as a segment, and commits it.
-func commit(t *testing.T, store *lake.Store, dir string, segment uint64, td ptrace.Traces, ld plog.Logs) {
+// Append writes spans and log records into the store in dir as the exporter
+// would: as a segment, committed.
+func Append(t *testing.T, dir string, td ptrace.Traces, ld plog.Logs) {
 	t.Helper()
+	store, err := lake.Open(dir, fsys.OS)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, store.Close()) }()
 	spans, records := v1.New(v1.Traces), v1.New(v1.Logs)
 	spans.AppendTraces(td, "7d")
 	records.AppendLogs(ld, "7d")
 	const log = "0123456789abcdef"
+	segment := store.Snapshot().Version + 1
 	files, err := parquetfile.NewWriter(fsys.OS, dir).Write(t.Context(), parquetfile.Segment{Log: log, Number: segment, Rows: []*v1.Rows{spans, records}})
 	require.NoError(t, err)
 	require.NoError(t, store.Commit(lake.Commit{Log: log, Segment: segment, Add: files}))

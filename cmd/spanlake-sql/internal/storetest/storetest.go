@@ -19,7 +19,8 @@ type Store struct {
 	t     *testing.T
 	dir   string
 	store *lake.Store
-	next  uint64
+	// next and merged number the files of segments and of merges.
+	next, merged uint64
 }
 
 // New opens an empty store in dir until the test ends.
@@ -35,9 +36,21 @@ func New(t *testing.T, dir string) *Store {
 func (s *Store) File(signal, query string) lake.File {
 	s.t.Helper()
 	s.next++
+	return s.file(signal, fmt.Sprintf("0123456789abcdef-%010d-0", s.next), query)
+}
+
+// Merged is File for one that takes the place of others.
+func (s *Store) Merged(signal, query string) lake.File {
+	s.t.Helper()
+	s.merged++
+	return s.file(signal, fmt.Sprintf("compact-%010d-0", s.merged), query)
+}
+
+func (s *Store) file(signal, name, query string) lake.File {
+	s.t.Helper()
 	file := lake.File{
 		Signal: signal, Schema: 1, Rows: 1, Bytes: 1,
-		Path: fmt.Sprintf("%s/retention=30d/date=2026-11-21/hour=09/0123456789abcdef-%010d-0.parquet", signal, s.next),
+		Path: signal + "/retention=30d/date=2026-11-21/hour=09/" + name + ".parquet",
 	}
 	full := s.path(file)
 	require.NoError(s.t, os.MkdirAll(filepath.Dir(full), 0o750))

@@ -153,7 +153,7 @@ func (p *printer) span(n, parent *node, prefix string) {
 func (p *printer) log(l *Log, prefix string) {
 	severity := l.SeverityText
 	if severity == "" {
-		severity = severityName(l.Severity)
+		severity = format.SeverityName(l.Severity)
 	}
 	color := dim
 	if l.Severity >= 17 {
@@ -169,13 +169,6 @@ func (p *printer) log(l *Log, prefix string) {
 		return
 	}
 	p.row(prefix, p.glyphs.log+" "+severity+" "+l.Body, at, strings.Repeat(" ", place)+p.glyphs.point, color)
-}
-
-func severityName(number int64) string {
-	if number < 1 || number > 24 {
-		return "LOG"
-	}
-	return [...]string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}[(number-1)/4]
 }
 
 // row writes a line: a label cut or filled to its width, a time, a bar.
