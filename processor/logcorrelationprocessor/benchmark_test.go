@@ -62,7 +62,7 @@ func peers(tb testing.TB) map[string]processor.Logs {
 	return map[string]processor.Logs{
 		"log_correlation":              start(tb, NewFactory(), cfg),
 		"transform of the three names": transform(tb, []string{"context.trace_id"}, []string{"context.span_id"}, []string{"timestamp"}),
-		"transform of all names":       transform(tb, cfg.Fields.TraceID, cfg.Fields.SpanID, cfg.Fields.Timestamp),
+		"transform of all names":       transform(tb, cfg.Settings.Fields.TraceID, cfg.Settings.Fields.SpanID, cfg.Settings.Fields.Timestamp),
 	}
 }
 
