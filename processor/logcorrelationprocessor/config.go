@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"go.opentelemetry.io/collector/component"
 )
@@ -218,7 +217,7 @@ func (s *Settings) validate(prefix string) []error {
 	for i, p := range s.Patterns {
 		errs = append(errs, validatePattern(fmt.Sprintf("%spatterns[%d]", prefix, i), p)...)
 	}
-	if _, err := parseZone(s.TimeZone); err != nil {
+	if _, _, err := parseZone(s.TimeZone); err != nil {
 		errs = append(errs, fmt.Errorf("%stime_zone: %q: %w", prefix, s.TimeZone, err))
 	}
 	if !slices.Contains(scaleNames, s.NumericSeverity) {
@@ -258,19 +257,20 @@ func (f *Fields) validate(prefix string) []error {
 	return errs
 }
 
-// parseZone returns nil for no zone. Offsets alone, because names of zones are
-// read from the machine's database and mean two instants once a year.
-func parseZone(text string) (*time.Location, error) {
+// parseZone returns an offset in minutes, if there is one. Offsets alone, because
+// names of zones are read from the machine's database and mean two instants once
+// a year.
+func parseZone(text string) (minutes int, has bool, err error) {
 	switch text {
 	case "":
-		return nil, nil //nolint:nilnil // as documented
+		return 0, false, nil
 	case "UTC":
-		return time.UTC, nil
+		return 0, true, nil
 	}
-	at, err := time.Parse("-07:00", text)
-	if err != nil {
-		return nil, errors.New("must be UTC or an offset as +02:00")
+	if len(text) == len("+00:00") {
+		if minutes, has = readOffset(text); has {
+			return minutes, true, nil
+		}
 	}
-	_, offset := at.Zone()
-	return time.FixedZone(text, offset), nil
+	return 0, false, errors.New("must be UTC or an offset as +02:00")
 }

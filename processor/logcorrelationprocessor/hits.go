@@ -1,6 +1,10 @@
 package logcorrelationprocessor
 
-import "go.opentelemetry.io/collector/pdata/pcommon"
+import (
+	"slices"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
 
 // hit is a field that was come by.
 type hit struct {
@@ -29,9 +33,12 @@ type worker struct {
 	tally  tally
 }
 
-// maxIdleHits is more fields than all but odd records have; what more there are
-// is not kept for the next.
-const maxIdleHits = 64
+const (
+	usualHits = 8
+	// maxIdleHits is more fields than all but odd records have; what more there
+	// are is not kept for the next.
+	maxIdleHits = 64
+)
 
 func (w *worker) reset() {
 	if cap(w.hits) > maxIdleHits {
@@ -72,13 +79,29 @@ func (w *worker) lookAt(rd *reader, e *entry, v pcommon.Value, p place, top int)
 	if !e.isField {
 		return
 	}
-	h := hit{reading: rd.read(e, v), e: e, order: e.order, top: top, place: p}
+	h := w.next()
+	h.e, h.order, h.top, h.place = e, e.order, top, p
 	if p != placeAttributes {
 		h.order |= orderBody
 	}
+	rd.read(e, v, &h.reading)
+	w.noteResult(h)
+}
+
+// next appends an empty hit, in place because it is large.
+func (w *worker) next() *hit {
+	n := len(w.hits)
+	if n == cap(w.hits) {
+		w.hits = slices.Grow(w.hits, usualHits)
+	}
+	w.hits = w.hits[:n+1]
+	w.hits[n] = hit{}
+	return &w.hits[n]
+}
+
+func (w *worker) noteResult(h *hit) {
 	w.found = w.found || h.result != readNone
 	w.numeric = w.numeric || h.result == readLevel
-	w.hits = append(w.hits, h)
 }
 
 func (w *worker) lookInto(rd *reader, l *level, m pcommon.Map, p place, top int) {

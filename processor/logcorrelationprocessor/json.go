@@ -17,28 +17,26 @@ const maxJSONDepth = 32
 // hasJSONKey reports whether a string that is a key anywhere in s is known to l,
 // or cannot be told without reading its escapes.
 func hasJSONKey(s string, l *level) bool {
-	for {
-		i := strings.IndexByte(s, '"')
-		if i < 0 {
-			return false
+	for i := 0; i < len(s); i++ {
+		if s[i] != '"' {
+			continue
 		}
-		s = s[i+1:]
-		end := strings.IndexByte(s, '"')
-		if end < 0 {
-			return false
-		}
-		escaped := strings.IndexByte(s[:end], '\\') >= 0
-		if escaped {
-			if end = stringEnd(s); end < 0 {
-				return false
+		start, escaped := i+1, false
+		for i++; i < len(s) && s[i] != '"'; i++ {
+			if s[i] == '\\' {
+				escaped = true
+				i++
 			}
 		}
-		key := s[:end]
-		s = s[end+1:]
-		if rest := strings.TrimLeft(s, " \t\r\n"); rest != "" && rest[0] == ':' && (escaped || l.find(key) != nil) {
+		end := i
+		for i+1 < len(s) && isBlank(s[i+1]) {
+			i++
+		}
+		if i+1 < len(s) && s[i+1] == ':' && (escaped || l.find(s[start:end]) != nil) {
 			return true
 		}
 	}
+	return false
 }
 
 // stringEnd is the position of the quote that ends a string with escapes.
@@ -73,12 +71,10 @@ type jsonParser struct {
 
 func (p *jsonParser) skipSpace() {
 	for p.pos < len(p.s) {
-		switch p.s[p.pos] {
-		case ' ', '\t', '\n', '\r':
-			p.pos++
-		default:
+		if !isBlank(p.s[p.pos]) {
 			return
 		}
+		p.pos++
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // A line of logfmt is nothing but key=value pairs with blanks between them. A
-// key has letters, digits and _ . - / @ : and begins with none of the last four.
+// key has letters, digits and _ @ . - / : and begins with one of the first or _ or @.
 // A value has no blank and no quote, or is quoted as in Go. Text in which a
 // single word is no pair is no logfmt.
 
@@ -50,14 +50,17 @@ func parseLogfmt(s string) (pcommon.Map, bool) {
 	return v.Map(), !hasTwice(v.Map())
 }
 
-// nextPair cuts the first pair and the blanks behind it from s. The value still
+// nextPair cuts the first pair and the blanks behind it from s, which is not empty. The value still
 // has its quotes.
 func nextPair(s string) (key, value, rest string, ok bool) {
-	i := 0
-	for i < len(s) && isKey(s[i], i == 0) {
+	if keyBytes[s[0]]&keyBegins == 0 {
+		return "", "", "", false
+	}
+	i := 1
+	for i < len(s) && keyBytes[s[i]]&keyContinues != 0 {
 		i++
 	}
-	if i == 0 || i == len(s) || s[i] != '=' {
+	if i == len(s) || s[i] != '=' {
 		return "", "", "", false
 	}
 	key, s = s[:i], s[i+1:]
@@ -68,25 +71,34 @@ func nextPair(s string) (key, value, rest string, ok bool) {
 		}
 		value, rest = s[:end+2], s[end+2:]
 	} else {
-		if i = strings.IndexAny(s, " \t\""); i < 0 {
-			i = len(s)
+		i = 0
+		for i < len(s) && !isBlank(s[i]) && s[i] != '"' {
+			i++
 		}
 		value, rest = s[:i], s[i:]
 	}
-	if rest != "" && rest[0] != ' ' && rest[0] != '\t' {
+	if rest != "" && !isBlank(rest[0]) {
 		return "", "", "", false
 	}
-	return key, value, strings.TrimLeft(rest, " \t"), true
+	return key, value, trimLeft(rest), true
 }
 
-func isKey(c byte, first bool) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_', c == '@':
-		return true
-	default:
-		return !first && (isDigit(c) || c == '.' || c == '-' || c == '/' || c == ':')
+const (
+	keyBegins = 1 << iota
+	keyContinues
+)
+
+var keyBytes = func() (t [256]uint8) {
+	for c := range t {
+		switch c := byte(c); {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_', c == '@':
+			t[c] = keyBegins | keyContinues
+		case isDigit(c), c == '.', c == '-', c == '/', c == ':':
+			t[c] = keyContinues
+		}
 	}
-}
+	return t
+}()
 
 func unquote(value string) (string, bool) {
 	if value == "" || value[0] != '"' {

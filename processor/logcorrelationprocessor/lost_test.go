@@ -117,7 +117,8 @@ func requireNothingLost(t require.TestingT, p *plan, before, after plog.LogRecor
 			continue
 		}
 		require.NotNil(t, l.e, "%s was no field and is gone", l)
-		h := hit{reading: p.read(l.e, l.value), e: l.e}
+		h := hit{e: l.e}
+		p.read(l.e, l.value, &h.reading)
 		if h.result == readLevel {
 			h.setLevel(pinoLevels, formPino)
 		}

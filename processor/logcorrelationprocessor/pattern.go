@@ -88,11 +88,11 @@ func (p *plan) match(w *worker, text string) {
 			if e == nil || m[2*g] < 0 {
 				continue
 			}
-			h := hit{reading: p.read(e, pcommon.NewValueStr(text[m[2*g]:m[2*g+1]])), e: e, order: e.order | orderBody, place: placePattern}
+			h := w.next()
+			h.e, h.order, h.place = e, e.order|orderBody, placePattern
+			p.read(e, pcommon.NewValueStr(text[m[2*g]:m[2*g+1]]), &h.reading)
 			h.partial = true // the rest of the text
-			w.found = w.found || h.result != readNone
-			w.numeric = w.numeric || h.result == readLevel
-			w.hits = append(w.hits, h)
+			w.noteResult(h)
 		}
 		return
 	}

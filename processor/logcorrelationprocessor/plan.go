@@ -10,9 +10,9 @@ import (
 func newPlan(cfg *Settings, output string, source uint16, names []string) (p *plan, all []string) {
 	root, own := compile(cfg.Fields.lists(), len(names))
 	names = append(names, own...)
-	zone, _ := parseZone(cfg.TimeZone)
+	offset, hasOffset, _ := parseZone(cfg.TimeZone)
 	p = &plan{
-		reader: reader{zone: zone, levels: levelScale(slices.Index(scaleNames, cfg.NumericSeverity))},
+		reader: reader{offset: offset, hasOffset: hasOffset, levels: levelScale(slices.Index(scaleNames, cfg.NumericSeverity))},
 		source: source,
 		root:   root,
 		body:   bodyMode(slices.Index(bodyNames, cfg.ParseBody)),

@@ -3,7 +3,6 @@ package logcorrelationprocessor
 import (
 	"math"
 	"strconv"
-	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
@@ -42,27 +41,29 @@ func (r *reading) ok(f form) { r.result, r.form = readOK, f }
 
 // reader holds what the reading of values depends on besides them.
 type reader struct {
-	zone   *time.Location // of times without an offset; nil: they are not read
+	// offset is that of times without one, in minutes, where there is one to
+	// assume; else such times are not read.
+	offset    int
+	hasOffset bool
 	levels levelScale
 }
 
-// read reads the field e.
-func (rd *reader) read(e *entry, v pcommon.Value) reading {
-	var r reading
+// read reads the field e into r, which is empty.
+func (rd *reader) read(e *entry, v pcommon.Value, r *reading) {
 	t := v.Type()
 	if t == pcommon.ValueTypeEmpty || t == pcommon.ValueTypeStr && v.Str() == "" {
-		return r
+		return
 	}
 	r.result = readNot
 	switch e.kind {
 	case kindTraceID, kindSpanID, kindTraceIDHigh:
-		rd.readID(e, v, &r)
+		readID(e, v, r)
 	case kindTraceFlags:
-		readFlags(v, &r)
+		readFlags(v, r)
 	case kindTimestamp:
-		rd.readTime(v, &r)
+		rd.readTime(v, r)
 	case kindSeverity:
-		rd.readSeverity(e, v, &r)
+		rd.readSeverity(e, v, r)
 	default: // kindMessage
 		if t == pcommon.ValueTypeStr {
 			r.text = v.Str()
@@ -71,10 +72,9 @@ func (rd *reader) read(e *entry, v pcommon.Value) reading {
 			r.result = readNone // such as the event of ECS, which is a map
 		}
 	}
-	return r
 }
 
-func (*reader) readID(e *entry, v pcommon.Value, r *reading) {
+func readID(e *entry, v pcommon.Value, r *reading) {
 	switch {
 	case e.variant == variantDecimal:
 		readDecimal(v, e.kind, r)

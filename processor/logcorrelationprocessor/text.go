@@ -1,10 +1,6 @@
 package logcorrelationprocessor
 
-import (
-	"strings"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
-)
+import "go.opentelemetry.io/collector/pdata/pcommon"
 
 // bodyMode is what a body of text is taken for.
 type bodyMode uint8
@@ -19,8 +15,22 @@ const (
 
 var bodyNames = []string{bodyAuto: "auto", bodyJSON: "json", bodyLogfmt: "logfmt", bodyNone: "none"}
 
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
 // trim cuts the blanks that may stand around a line.
-func trim(s string) string { return strings.Trim(s, " \t\r\n") }
+func trim(s string) string {
+	for s != "" && isBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return trimLeft(s)
+}
+
+func trimLeft(s string) string {
+	for s != "" && isBlank(s[0]) {
+		s = s[1:]
+	}
+	return s
+}
 
 // mayBeJSON and mayBeLogfmt look for a known key in text of that look, and see
 // one wherever parsing would find one. They spare most text the parsing.

@@ -43,60 +43,59 @@ func (rd *reader) readTimeText(s string, r *reading) {
 	if len(s) < len("2006-01-02") || len(s) > maxTimeText {
 		return
 	}
-	var (
-		at time.Time
-		ok bool
-		f  form
-	)
 	switch {
 	case s[4] == '-':
-		at, f, ok = rd.readISO(s)
+		rd.readISO(s, r)
 	case s[2] == '/' || s[0] == '[':
-		f = formCLF
-		at, ok = readLayout("02/Jan/2006:15:04:05 -0700", strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+		readLayout("02/Jan/2006:15:04:05 -0700", strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), formCLF, r)
 	case s[3] == ',':
-		f = formHTTP
-		at, ok = readHTTPDate(s)
+		readHTTPDate(s, r)
 	default:
 		readEpoch(s, r)
-		return
-	}
-	if !ok || at.Unix() < 0 || at.Unix() >= math.MaxInt64/int64(time.Second) {
-		return
-	}
-	if ns := at.UnixNano(); ns > 0 {
-		r.num = uint64(ns)
-		r.ok(f)
 	}
 }
 
-func readLayout(layout, s string) (time.Time, bool) {
-	at, err := time.Parse(layout, s)
-	return at, err == nil
+// setTime sets seconds since 1970 and nanoseconds.
+func (r *reading) setTime(seconds, nanos int64, f form) {
+	if 0 <= seconds && seconds < math.MaxInt64/int64(time.Second) {
+		if r.num = uint64(seconds*int64(time.Second) + nanos); r.num > 0 {
+			r.ok(f)
+		}
+	}
+}
+
+func readLayout(layout, s string, f form, r *reading) {
+	if at, err := time.Parse(layout, s); err == nil {
+		r.setTime(at.Unix(), int64(at.Nanosecond()), f)
+	}
 }
 
 // readHTTPDate reads the dates of RFC 9110 and of RFC 5322. Names of other zones
 // than UTC name no certain offset.
-func readHTTPDate(s string) (time.Time, bool) {
+func readHTTPDate(s string, r *reading) {
 	if zone := s[len(s)-4:]; zone == " GMT" || zone == " UTC" {
-		return readLayout("Mon, 2 Jan 2006 15:04:05", s[:len(s)-4])
+		readLayout("Mon, 2 Jan 2006 15:04:05", s[:len(s)-4], formHTTP, r)
+	} else {
+		readLayout("Mon, 2 Jan 2006 15:04:05 -0700", s, formHTTP, r)
 	}
-	return readLayout("Mon, 2 Jan 2006 15:04:05 -0700", s)
 }
 
 // readISO reads the profile of RFC 3339 of ISO 8601 and its common relatives: a
 // space for the T, a comma before the fraction, an offset without its colon or
 // its minutes, behind a space, or none at all.
-func (rd *reader) readISO(s string) (at time.Time, f form, ok bool) {
-	year, ok1 := number(s, 0, 4)
-	month, ok2 := number(s, 5, 2)
-	day, ok3 := number(s, 8, 2)
-	hour, ok4 := number(s, 11, 2)
-	minute, ok5 := number(s, 14, 2)
-	second, ok6 := number(s, 17, 2)
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6) || s[7] != '-' || s[13] != ':' || s[16] != ':' ||
-		s[10] != 'T' && s[10] != 't' && s[10] != ' ' || hour > 23 || minute > 59 || second > 59 {
-		return at, f, false
+func (rd *reader) readISO(s string, r *reading) {
+	if len(s) < len("2006-01-02T15:04:05") || s[7] != '-' || s[10] != 'T' && s[10] != 't' && s[10] != ' ' || s[13] != ':' || s[16] != ':' {
+		return
+	}
+	century, short := two(s[0:2]), two(s[2:4])
+	month, day := two(s[5:7]), two(s[8:10])
+	hour, minute, second := two(s[11:13]), two(s[14:16]), two(s[17:19])
+	if century|short|month|day|hour|minute|second < 0 || hour > 23 || minute > 59 || second > 59 {
+		return
+	}
+	year := 100*century + short
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
+		return
 	}
 	nanos, rest := 0, s[19:]
 	if rest != "" && (rest[0] == '.' || rest[0] == ',') {
@@ -106,82 +105,37 @@ func (rd *reader) readISO(s string) (at time.Time, f form, ok bool) {
 			unit /= 10
 		}
 		if i == 1 {
-			return at, f, false
+			return
 		}
 		rest = rest[i:]
 	}
-	zone, f := rd.zone, formLocal
+	offset, f, ok := rd.offset, formLocal, rd.hasOffset
 	if rest != "" {
-		offset, known := readOffset(rest)
-		if !known {
-			return at, f, false
-		}
-		zone, f = time.UTC, formRFC3339
-		minute -= offset
+		f = formRFC3339
+		offset, ok = readOffset(rest)
 	}
-	// Date takes what months and days lack over into the next.
-	if zone == nil || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
-		return at, f, false
+	if ok {
+		r.setTime(int64(daysSince1970(year, month, day))*86400+int64(hour*3600+(minute-offset)*60+second), int64(nanos), f)
 	}
-	return time.Date(year, time.Month(month), day, hour, minute, second, nanos, zone), f, true
 }
 
-// readOffset reads an offset from UTC in minutes.
-func readOffset(s string) (minutes int, ok bool) {
-	s = strings.TrimPrefix(s, " ")
-	switch s {
-	case "Z", "z", "UTC", "GMT":
-		return 0, true
-	case "":
-		return 0, false
+// two reads two digits; it is negative where they are none.
+func two(s string) int {
+	tens, ones := s[0]-'0', s[1]-'0'
+	if tens > 9 || ones > 9 {
+		return -1
 	}
-	if s[0] != '+' && s[0] != '-' {
-		return 0, false
-	}
-	var (
-		h, m     int
-		minuteOK = true
-	)
-	h, ok = number(s, 1, 2)
-	switch {
-	case len(s) == len("+00"):
-	case len(s) == len("+0000"):
-		m, minuteOK = number(s, 3, 2)
-	case len(s) == len("+00:00") && s[3] == ':':
-		m, minuteOK = number(s, 4, 2)
-	default:
-		ok = false
-	}
-	if !ok || !minuteOK || h > 23 || m > 59 {
-		return 0, false
-	}
-	if minutes = 60*h + m; s[0] == '-' {
-		minutes = -minutes
-	}
-	return minutes, true
+	return int(tens)*10 + int(ones)
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// number reads n digits at position i of s.
-func number(s string, i, n int) (int, bool) {
-	if len(s) < i+n {
-		return 0, false
-	}
-	sum := 0
-	for _, c := range []byte(s[i : i+n]) {
-		if !isDigit(c) {
-			return 0, false
-		}
-		sum = 10*sum + int(c-'0')
-	}
-	return sum, true
-}
+func isLeap(year int) bool { return year%4 == 0 && (year%100 != 0 || year%400 == 0) }
 
 func daysIn(year, month int) int {
 	switch month {
 	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+		if isLeap(year) {
 			return 29
 		}
 		return 28
@@ -190,6 +144,48 @@ func daysIn(year, month int) int {
 	default:
 		return 31
 	}
+}
+
+// daysBefore are the days of a common year before its months.
+var daysBefore = [...]int{1: 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334}
+
+func daysSince1970(year, month, day int) int {
+	const leapsBefore1970 = 1969/4 - 1969/100 + 1969/400
+	before := year - 1
+	days := 365*(year-1970) + before/4 - before/100 + before/400 - leapsBefore1970 + daysBefore[month] + day - 1
+	if month > 2 && isLeap(year) {
+		days++
+	}
+	return days
+}
+
+// readOffset reads an offset from UTC in minutes.
+func readOffset(s string) (minutes int, ok bool) {
+	s = strings.TrimPrefix(s, " ")
+	switch s {
+	case "Z", "z", "UTC", "GMT":
+		return 0, true
+	}
+	var h, m int
+	switch {
+	case s == "" || s[0] != '+' && s[0] != '-':
+		return 0, false
+	case len(s) == len("+00"):
+		h = two(s[1:3])
+	case len(s) == len("+0000"):
+		h, m = two(s[1:3]), two(s[3:5])
+	case len(s) == len("+00:00") && s[3] == ':':
+		h, m = two(s[1:3]), two(s[4:6])
+	default:
+		return 0, false
+	}
+	if h < 0 || m < 0 || h > 23 || m > 59 {
+		return 0, false
+	}
+	if minutes = 60*h + m; s[0] == '-' {
+		minutes = -minutes
+	}
+	return minutes, true
 }
 
 // readEpoch reads an unsigned decimal number. Its unit is told by its integer
@@ -238,7 +234,6 @@ func readEpoch(s string, r *reading) {
 // readTimeParts reads a map of seconds since 1970 and nanoseconds, as Google's
 // libraries and Log4j write it, and nothing besides.
 func readTimeParts(m pcommon.Map, r *reading) {
-	const second = int64(time.Second)
 	for _, names := range [...][2]string{{"seconds", "nanos"}, {"epochSecond", "nanoOfSecond"}} {
 		seconds, ok := m.Get(names[0])
 		if !ok || seconds.Type() != pcommon.ValueTypeInt {
@@ -252,9 +247,8 @@ func readTimeParts(m pcommon.Map, r *reading) {
 			}
 			nanos = n.Int()
 		}
-		if s := seconds.Int(); s > 0 && s < math.MaxInt64/second && 0 <= nanos && nanos < second {
-			r.num = uint64(s*second + nanos)
-			r.ok(formParts)
+		if 0 <= nanos && nanos < int64(time.Second) {
+			r.setTime(seconds.Int(), nanos, formParts)
 		}
 		return
 	}
