@@ -70,7 +70,7 @@ func TestREADME(t *testing.T) {
 	require.Equal(t, "exception", events[0]["name"])
 	require.JSONEq(t, `{"exception.type":"CardDeclined","exception.message":"insufficient funds"}`, events[0].text("attributes"))
 
-	const body = `{"message":"card declined"}`
+	const body = "card declined"
 	log := waitRows(t, c.lake(), 1, "select body, severity_number, trace_id, span_id, timestamp_is_observed, source from logs")
 	require.Equal(t, []row{{
 		"body": body, "severity_number": number(17), "source": "local", "timestamp_is_observed": false,

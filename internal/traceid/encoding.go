@@ -2,8 +2,8 @@ package traceid
 
 import (
 	"encoding/base64"
-	"encoding/hex"
 	"strings"
+	"unicode"
 )
 
 var (
@@ -13,10 +13,32 @@ var (
 
 func base64Len(n int) int { return standard.EncodedLen(n) }
 
+// digitValues are the values of hexadecimal digits; what is none has notDigit.
+var digitValues = func() (values [256]byte) {
+	for i := range values {
+		values[i] = notDigit
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		values[c] = byte(i)
+		values[unicode.ToUpper(rune(c))] = byte(i)
+	}
+	return values
+}()
+
+const notDigit = 0xff
+
 // decodeHex fills dst from exactly 2*len(dst) hexadecimal digits.
 func decodeHex(dst []byte, s string) bool {
-	n, err := hex.Decode(dst, []byte(s))
-	return err == nil && n == len(dst)
+	if len(s) != 2*len(dst) {
+		return false
+	}
+	all := byte(0)
+	for i := range dst {
+		high, low := digitValues[s[2*i]], digitValues[s[2*i+1]]
+		all |= high | low
+		dst[i] = high<<4 | low
+	}
+	return all < 16
 }
 
 // decodeBase64 fills dst from padded base64.

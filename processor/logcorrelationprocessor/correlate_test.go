@@ -71,7 +71,30 @@ func plain(lr plog.LogRecord) record {
 
 type m = map[string]any
 
-func defaultFields() *level { return compile(createDefaultConfig().(*Config).Fields.lists()) }
+// planWith is the plan for the defaults with changes.
+func planWith(tb testing.TB, change func(*Config)) *plan {
+	tb.Helper()
+	cfg := createDefaultConfig().(*Config)
+	if change != nil {
+		change(cfg)
+	}
+	require.NoError(tb, cfg.Validate())
+	p, _ := newPlan(&cfg.Settings, cfg.Output, 0, nil)
+	return p
+}
+
+// correlate is the work of a fresh worker on one record.
+func correlate(p *plan, lr plog.LogRecord) *worker {
+	w := new(worker)
+	p.correlate(w, lr)
+	return w
+}
+
+func outcomes(w *worker) map[outcome]int {
+	n := make(map[outcome]int)
+	w.tally.each(func(s series, count int64) { n[s.outcome] += int(count) })
+	return n
+}
 
 func TestCorrelate(t *testing.T) {
 	tests := []struct {
@@ -95,15 +118,15 @@ func TestCorrelate(t *testing.T) {
 		{
 			"a JSON event: flat keys of a body",
 			record{body: m{"dt": when, "message": "hi", "level": "warn", "trace_id": traceA, "span_id": spanA}},
-			record{trace: traceA, span: spanA, time: whenNs, sevNumber: 13, sevText: "warn", body: m{"message": "hi"}},
+			record{trace: traceA, span: spanA, time: whenNs, sevNumber: 13, sevText: "warn", body: "hi"},
 		},
 		{
 			"a JSON event: nested in the body",
 			record{body: m{"message": "hi", "context": m{"trace_id": traceA, "span_id": spanA, "trace_flags": "01"}}},
-			record{trace: traceA, span: spanA, flags: 1, body: m{"message": "hi"}},
+			record{trace: traceA, span: spanA, flags: 1, body: "hi"},
 		},
 		{"a body that was all fields becomes an empty map", record{body: m{"trace_id": traceA}}, record{trace: traceA, body: m{}}},
-		{"a string body is left alone", record{body: "trace_id=" + traceA}, record{body: "trace_id=" + traceA}},
+		{"free text is left alone", record{body: "got trace_id=" + traceA}, record{body: "got trace_id=" + traceA}},
 		{"attributes come before the body", record{attrs: m{"context.trace_id": traceA}, body: m{"trace_id": traceB}}, record{trace: traceA, body: m{"trace_id": traceB}}},
 		{"an unknown parent is not searched", record{attrs: m{"other": m{"trace_id": traceA}}}, record{attrs: m{"other": m{"trace_id": traceA}}}},
 		{"lists are not searched", record{body: []any{m{"trace_id": traceA}}}, record{body: []any{m{"trace_id": traceA}}}},
@@ -149,10 +172,9 @@ func TestCorrelate(t *testing.T) {
 		{"zero and empty IDs are not IDs", record{attrs: m{"trace_id": strings.Repeat("0", 32), "traceId": "", "traceID": "00000000-0000-0000-0000-000000000000", "otelTraceID": "0", "otelSpanID": "0", "span_id": nil}}, record{attrs: m{"trace_id": strings.Repeat("0", 32), "traceId": "", "traceID": "00000000-0000-0000-0000-000000000000", "otelTraceID": "0", "otelSpanID": "0", "span_id": nil}}},
 		{"zeros in base64 give way to an ID", record{attrs: m{"trace_id": "AAAAAAAAAAAAAAAAAAAAAA==", "traceId": traceA}}, record{trace: traceA, attrs: m{"trace_id": "AAAAAAAAAAAAAAAAAAAAAA=="}}},
 		{"names that are unpadded base64 stay", record{attrs: m{"trace_id": "checkout-request-flowA", "span_id": "db-query-08"}}, record{attrs: m{"trace_id": "checkout-request-flowA", "span_id": "db-query-08"}}},
-		{"unreadable values stay", record{attrs: m{"trace_id": "abc", "span_id": int64(7), "trace_flags": "1", "time": "soon", "level": int64(30)}}, record{attrs: m{"trace_id": "abc", "span_id": int64(7), "trace_flags": "1", "time": "soon", "level": int64(30)}}},
+		{"unreadable values stay", record{attrs: m{"trace_id": "abc", "span_id": int64(7), "trace_flags": "2", "time": "soon", "level": int64(30)}}, record{attrs: m{"trace_id": "abc", "span_id": int64(7), "trace_flags": "2", "time": "soon", "level": int64(30)}}},
 		{"flags out of range stay", record{attrs: m{"trace_flags": int64(256), "traceFlags": 0.5}}, record{attrs: m{"trace_flags": int64(256), "traceFlags": 0.5}}},
 		{"a map where a value should be stays", record{attrs: m{"trace_id": m{"id": traceA}}}, record{attrs: m{"trace_id": m{"id": traceA}}}},
-		{"a decimal ID of Datadog stays", record{attrs: m{"dd.trace_id": "1234567890123456", "dd": m{"span_id": "1"}}}, record{attrs: m{"dd.trace_id": "1234567890123456", "dd": m{"span_id": "1"}}}},
 
 		// Severity.
 		{"severity by name, in the sender's spelling", record{attrs: m{"level": "Warning"}}, record{sevNumber: 13, sevText: "Warning"}},
@@ -163,25 +185,16 @@ func TestCorrelate(t *testing.T) {
 		{"a set severity text wins, both stay", record{sevText: "audit", attrs: m{"level": "info"}}, record{sevText: "audit", attrs: m{"level": "info"}}},
 		{"an unknown severity name stays", record{attrs: m{"level": "audit", "severity": "a name longer than all others"}}, record{attrs: m{"level": "audit", "severity": "a name longer than all others"}}},
 	}
-	fields := defaultFields()
+	p := planWith(t, nil)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var first, second tally
 			lr := tt.in.build(t)
-			correlate(fields, lr, &first)
+			correlate(p, lr)
 			require.Equal(t, tt.want, plain(lr))
-			correlate(fields, lr, &second)
+			again := correlate(p, lr)
 			require.Equal(t, tt.want, plain(lr), "a second time")
-			requireNothingMoved(t, &second)
+			require.Zero(t, outcomes(again)[outcomeMoved])
 		})
-	}
-}
-
-func requireNothingMoved(t require.TestingT, counts *tally) {
-	for k := range counts {
-		for p := range counts[k] {
-			require.Zero(t, counts[k][p][outcomeMoved])
-		}
 	}
 }
 
@@ -204,21 +217,23 @@ func TestDuplicateKeys(t *testing.T) {
 		require.NoError(t, err)
 		return ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
 	}
-	fields := defaultFields()
+	p := planWith(t, nil)
 
 	lr := duplicate(traceA, traceA)
-	correlate(fields, lr, new(tally))
+	correlate(p, lr)
 	require.Equal(t, traceA, lr.TraceID().String())
 	require.Zero(t, lr.Attributes().Len())
 
 	lr = duplicate(traceB, traceA, traceB)
-	correlate(fields, lr, new(tally))
+	correlate(p, lr)
 	require.Equal(t, traceB, lr.TraceID().String(), "the first wins")
 	require.Equal(t, m{"trace_id": traceA}, lr.Attributes().AsRaw())
 }
 
 func TestNamesAreFoundInEveryNesting(t *testing.T) {
-	fields := compile([]list{{kindTraceID, "trace_id", []string{"a.b.c"}}, {kindSpanID, "span_id", []string{"a", "a.b"}}})
+	p := planWith(t, func(c *Config) {
+		c.Settings.Fields = Fields{TraceID: []string{"a.b.c"}, SpanID: []string{"a", "a.b"}}
+	})
 	for name, attrs := range map[string]m{
 		"a.b.c":   {"a.b.c": traceA},
 		"a.b/c":   {"a.b": m{"c": traceA}},
@@ -229,7 +244,7 @@ func TestNamesAreFoundInEveryNesting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			lr := record{attrs: attrs}.build(t)
-			correlate(fields, lr, new(tally))
+			correlate(p, lr)
 			require.Equal(t, traceA, lr.TraceID().String())
 			require.Zero(t, lr.Attributes().Len())
 		})
@@ -238,19 +253,28 @@ func TestNamesAreFoundInEveryNesting(t *testing.T) {
 
 func TestLongNamesAreFound(t *testing.T) {
 	long := strings.Repeat("n", 200)
-	fields := compile([]list{{kindTraceID, "trace_id", []string{long}}})
+	p := planWith(t, func(c *Config) { c.Settings.Fields = Fields{TraceID: []string{long}} })
 	lr := record{attrs: m{long: traceA, strings.Repeat("n", 100): traceB}}.build(t)
-	correlate(fields, lr, new(tally))
+	correlate(p, lr)
 	require.Equal(t, record{trace: traceA, attrs: m{strings.Repeat("n", 100): traceB}}, plain(lr))
 }
 
 func TestRecordWithoutFieldsCostsNoAllocation(t *testing.T) {
-	fields := defaultFields()
-	lr := record{
-		attrs: m{"http.route": "/cart", "thread.id": int64(12), "duration": 1.5, "tenant": "t1", "context": m{"user": "u"}},
-		body:  m{"message": "no context here", "items": []any{int64(1)}, "span": m{"name": "x"}},
-	}.build(t)
-	var counts tally
-	require.Zero(t, testing.AllocsPerRun(100, func() { correlate(fields, lr, &counts) }))
-	require.Equal(t, tally{}, counts)
+	p := planWith(t, nil)
+	attrs := m{"http.route": "/cart", "thread.id": int64(12), "duration": 1.5, "tenant": "t1", "context": m{"user": "u"}}
+	for name, body := range map[string]any{
+		"map":         m{"items": []any{int64(1)}, "span": m{"name": "x"}, "k": "v"},
+		"text":        "item added to the cart: id=5",
+		"JSON":        `{"items": [1, 2], "customer": {"name": "x", "escaped": "a\"b"}}`,
+		"logfmt":      `at=cart item=5 why="a \"b\""`,
+		"none at all": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			lr := record{attrs: attrs, body: body}.build(t)
+			var w worker
+			require.Zero(t, testing.AllocsPerRun(100, func() { p.correlate(&w, lr) }))
+			require.Zero(t, w.tally.used)
+			require.Equal(t, record{attrs: attrs, body: body}, plain(lr))
+		})
+	}
 }

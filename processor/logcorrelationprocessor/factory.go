@@ -18,32 +18,38 @@ func NewFactory() processor.Factory {
 		metadata.Type,
 		createDefaultConfig,
 		processor.WithLogs(createLogs, metadata.LogsStability),
+		processor.WithTraces(createTraces, metadata.TracesStability),
 	)
-}
-
-// Names with a dd. prefix are not among the defaults: Datadog writes decimal
-// IDs there, and sixteen decimal digits would be read as hexadecimal ones.
-func createDefaultConfig() component.Config {
-	return &Config{
-		Fields: Fields{
-			TraceID:    []string{"trace_id", "traceId", "traceID", "TraceId", "traceid", "trace.id", "span.trace_id", "context.trace_id", "otelTraceID"},
-			SpanID:     []string{"span_id", "spanId", "spanID", "SpanId", "spanid", "span.id", "span.span_id", "context.span_id", "otelSpanID"},
-			TraceFlags: []string{"trace_flags", "traceFlags", "context.trace_flags"},
-			Timestamp:  []string{"dt", "timestamp", "@timestamp", "time", "ts"},
-			Severity:   []string{"severity_text", "severity", "level", "log.level", "levelname"},
-		},
-	}
 }
 
 func createLogs(
 	ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs,
 ) (processor.Logs, error) {
+	c, err := create(set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewLogs(ctx, set, cfg, next, c.logs,
+		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: !c.dryRun}),
+		processorhelper.WithShutdown(c.shutdown))
+}
+
+func createTraces(
+	ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces,
+) (processor.Traces, error) {
+	c, err := create(set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewTraces(ctx, set, cfg, next, c.traces,
+		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: c.spans.asked() && !c.dryRun}),
+		processorhelper.WithShutdown(c.shutdown))
+}
+
+func create(set processor.Settings, cfg component.Config) (*correlator, error) {
 	tb, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, fmt.Errorf("create telemetry: %w", err)
 	}
-	p := newLogsProcessor(cfg.(*Config), tb)
-	return processorhelper.NewLogs(ctx, set, cfg, next, p.process,
-		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
-		processorhelper.WithShutdown(p.shutdown))
+	return newCorrelator(cfg.(*Config), tb), nil
 }

@@ -20,6 +20,21 @@ func TestFactory(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, p.Capabilities().MutatesData)
 
-	_, err = f.CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), f.CreateDefaultConfig(), consumertest.NewNop())
-	require.Error(t, err)
+	spans, err := f.CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), f.CreateDefaultConfig(), consumertest.NewNop())
+	require.NoError(t, err)
+	require.False(t, spans.Capabilities().MutatesData, "spans are left alone unless asked")
+
+	cfg := f.CreateDefaultConfig().(*Config)
+	cfg.Spans.Events = true
+	spans, err = f.CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop())
+	require.NoError(t, err)
+	require.True(t, spans.Capabilities().MutatesData)
+
+	cfg.DryRun = true
+	spans, err = f.CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop())
+	require.NoError(t, err)
+	require.False(t, spans.Capabilities().MutatesData)
+	p, err = f.CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop())
+	require.NoError(t, err)
+	require.False(t, p.Capabilities().MutatesData)
 }

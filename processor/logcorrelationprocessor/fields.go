@@ -1,103 +1,180 @@
 package logcorrelationprocessor
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // kind is the property of a log record that a field holds.
 type kind uint8
 
 const (
 	kindTraceID kind = iota
+	kindTraceIDHigh
 	kindSpanID
 	kindTraceFlags
 	kindTimestamp
 	kindSeverity
+	kindMessage
 	kindCount
+)
+
+// variant tells the lists of one kind apart.
+type variant uint8
+
+const (
+	variantPlain variant = iota
+	// variantDecimal fields hold an ID as a decimal number.
+	variantDecimal
+	// variantEnclosing fields hold the ID of a span around the one sought. They
+	// serve where nothing else names a span, and contradict nothing.
+	variantEnclosing
+	// variantNumber fields hold a severity number of OpenTelemetry.
+	variantNumber
+)
+
+// Bits of an order, from the least to the most significant: the nesting of a
+// name, its position in the lists of its kind, and what follows.
+const (
+	positionShift = maxParts
+	// A field of the body comes after an attribute.
+	orderBody = 1 << 26
+	// The span ID and the flags that come with a trace ID, as in a traceparent,
+	// come after fields of their own.
+	orderCompound  = 1 << 27
+	orderEnclosing = 1 << 28
+	// Flags of zero are the same as none, so were a zero chosen before another
+	// field's value, a second pass would choose that other value.
+	orderZeroFlag = 1 << 29
+	orderNone     = 1 << 31
 )
 
 // level is what to look for in one map: the keys that are fields, and the keys
 // whose maps may hold fields. It is read-only once built.
 type level struct {
-	// byFirst leads from a key's first byte to its bucket; bucket 0 is empty.
-	byFirst [256]uint16
-	buckets []bucket
+	// slots leads from a key's hash to the first of the entries that share it;
+	// 0 is none. The multiplier is chosen so that few do.
+	slots      []uint16
+	multiplier uint32
+	shift      uint8
+	entries    []*entry // from 1
 }
 
-// bucket is the known keys with the same first byte. They are few, so that
-// comparing them in turn is faster than hashing.
-type bucket struct {
-	// lengths has a bit for each length of a key. It spares nearly every key
-	// that is not known the comparing.
-	lengths uint64
-	entries []*entry
-}
-
-// entry is one known key. A key may be both a field and a parent: span is a
-// parent in the default lists, and could be listed as a field as well.
+// entry is one known key. A key may be both a field and a parent: dt is a
+// field, and the parent of dt.trace_id.
 type entry struct {
-	key string
+	key  string
+	next uint16 // with the same hash
 
 	isField bool
 	kind    kind
+	variant variant
+	name    uint32 // index of the name as configured
 	// order ranks the fields of one kind, the smallest first: by the position
-	// in the list, then flat before nested. No two fields of a kind share it.
+	// in the lists, then flat before nested. No two fields of a kind share it.
 	order    uint32
 	children *level
 }
 
 // rest is what is left of a name below some parents.
 type rest struct {
-	path  string
-	kind  kind
-	order uint32
+	path    string
+	kind    kind
+	variant variant
+	name    uint32
+	order   uint32
 }
 
 // compile builds the root level: every name in every way it can be nested.
-func compile(lists []list) *level {
-	var rests []rest
+// names are all of them, in the order of the lists; their indexes begin at first.
+func compile(lists []list, first int) (root *level, names []string) {
+	var (
+		rests    []rest
+		position [kindCount]uint32
+	)
 	for _, l := range lists {
-		for i, name := range l.names {
-			rests = append(rests, rest{path: name, kind: l.kind, order: uint32(i) << maxParts})
+		for _, name := range l.names {
+			rests = append(rests, rest{
+				path: name, kind: l.kind, variant: l.variant,
+				name: uint32(first + len(names)), order: position[l.kind] << positionShift,
+			})
+			names = append(names, name)
+			position[l.kind]++
 		}
 	}
-	return build(rests)
+	return build(rests), names
 }
 
 func build(rests []rest) *level {
-	l := &level{buckets: make([]bucket, 1)}
-	below := make(map[*entry][]rest)
+	var (
+		known = make(map[string]*entry)
+		below = make(map[*entry][]rest)
+		l     = &level{entries: make([]*entry, 1)}
+	)
+	add := func(key string) *entry {
+		e := known[key]
+		if e == nil {
+			e = &entry{key: key}
+			known[key] = e
+			l.entries = append(l.entries, e)
+		}
+		return e
+	}
 	for _, r := range rests {
-		e := l.add(r.path)
-		e.isField, e.kind, e.order = true, r.kind, r.order
+		e := add(r.path)
+		e.isField, e.kind, e.variant, e.name, e.order = true, r.kind, r.variant, r.name, r.order
 		for i := range len(r.path) {
 			if r.path[i] != '.' {
 				continue
 			}
-			parent, path := l.add(r.path[:i]), r.path[i+1:]
+			parent, path := add(r.path[:i]), r.path[i+1:]
 			// The dots left of a split are within one key, so the number of
 			// parts left over tells the splits of one name apart.
 			split := uint32(1) << strings.Count(path, ".")
-			below[parent] = append(below[parent], rest{path: path, kind: r.kind, order: r.order | split})
+			below[parent] = append(below[parent], rest{path: path, kind: r.kind, variant: r.variant, name: r.name, order: r.order | split})
 		}
 	}
 	for parent, rs := range below {
 		parent.children = build(rs)
 	}
+	l.index()
 	return l
 }
 
-func (l *level) add(key string) *entry {
-	if e := l.find(key); e != nil {
-		return e
+// index fills the slots, four for each entry, by the best of some multipliers.
+func (l *level) index() {
+	const attempts = 64
+	size := bits.Len(uint(4*len(l.entries) + 8))
+	l.shift = uint8(32 - size)
+	best, fewest := uint32(0), len(l.entries)
+	for i := range attempts {
+		l.multiplier = 2654435769 + 2*uint32(i)*40503
+		taken, shared := make([]bool, 1<<size), 0
+		for _, e := range l.entries[1:] {
+			if h := l.hash(e.key); taken[h] {
+				shared++
+			} else {
+				taken[h] = true
+			}
+		}
+		if shared < fewest {
+			best, fewest = l.multiplier, shared
+		}
 	}
-	i := &l.byFirst[key[0]]
-	if *i == 0 {
-		*i = uint16(len(l.buckets))
-		l.buckets = append(l.buckets, bucket{})
+	l.multiplier = best
+	l.slots = make([]uint16, 1<<size)
+	for i, e := range l.entries[1:] {
+		slot := &l.slots[l.hash(e.key)]
+		e.next, *slot = *slot, uint16(i+1)
 	}
-	b, e := &l.buckets[*i], &entry{key: key}
-	b.lengths |= lengthBit(key)
-	b.entries = append(b.entries, e)
-	return e
+}
+
+// hash needs a key that is not empty. It looks at little of it: most keys of a
+// record are not known, and few of those share their length and their ends with
+// one that is.
+func (l *level) hash(key string) uint32 {
+	n := len(key)
+	return (uint32(key[0]) | uint32(key[n-1])<<8 | uint32(n)<<16) * l.multiplier >> l.shift
 }
 
 // find returns the entry of key, or nil.
@@ -105,17 +182,12 @@ func (l *level) find(key string) *entry {
 	if key == "" {
 		return nil
 	}
-	b := &l.buckets[l.byFirst[key[0]]]
-	if b.lengths&lengthBit(key) == 0 {
-		return nil
-	}
-	for _, e := range b.entries {
+	for i := l.slots[l.hash(key)]; i != 0; {
+		e := l.entries[i]
 		if e.key == key {
 			return e
 		}
+		i = e.next
 	}
 	return nil
 }
-
-// lengthBit gives all lengths from 63 on one bit.
-func lengthBit(key string) uint64 { return 1 << min(len(key), 63) }

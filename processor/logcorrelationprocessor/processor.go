@@ -2,39 +2,105 @@ package logcorrelationprocessor
 
 import (
 	"context"
+	"sync"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/spanlake/spanlake/internal/attr"
 	"github.com/spanlake/spanlake/processor/logcorrelationprocessor/internal/metadata"
 )
 
-// logsProcessor is immutable after construction, so that any number of
-// goroutines may call process.
-type logsProcessor struct {
-	fields    *level
+// correlator is immutable after construction but for its pool, so that any
+// number of goroutines may call its methods.
+type correlator struct {
+	plan      *plan // of the sources that are not named
+	sources   map[string]*plan
+	spans     Spans
+	dryRun    bool
 	telemetry *telemetry
+	workers   sync.Pool
 }
 
-func newLogsProcessor(cfg *Config, tb *metadata.TelemetryBuilder) *logsProcessor {
-	return &logsProcessor{fields: compile(cfg.Fields.lists()), telemetry: newTelemetry(tb)}
+func newCorrelator(cfg *Config, tb *metadata.TelemetryBuilder) *correlator {
+	c := &correlator{sources: make(map[string]*plan, len(cfg.Sources)), spans: cfg.Spans, dryRun: cfg.DryRun}
+	c.workers.New = func() any { return new(worker) }
+	var names []string
+	sources := make([]string, 1, 1+len(cfg.Sources))
+	c.plan, names = newPlan(&cfg.Settings, cfg.Output, 0, names)
+	for i := range cfg.Sources {
+		s := &cfg.Sources[i]
+		of := s.Settings.over(&cfg.Settings)
+		c.sources[s.Name], names = newPlan(&of, cfg.Output, uint16(len(sources)), names)
+		sources = append(sources, s.Name)
+	}
+	c.telemetry = newTelemetry(tb, names, sources)
+	return c
 }
 
-func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
-	var t tally
-	for i := range ld.ResourceLogs().Len() {
-		scopes := ld.ResourceLogs().At(i).ScopeLogs()
-		for j := range scopes.Len() {
-			records := scopes.At(j).LogRecords()
-			for k := range records.Len() {
-				correlate(p.fields, records.At(k), &t)
+// logs works on a batch, or in a dry run on a copy of it.
+func (c *correlator) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
+	worked := ld
+	if c.dryRun {
+		worked = plog.NewLogs()
+		ld.CopyTo(worked)
+	}
+	w := c.workers.Get().(*worker)
+	defer c.workers.Put(w)
+	for _, rl := range worked.ResourceLogs().All() {
+		p := c.planOf(rl.Resource())
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, lr := range sl.LogRecords().All() {
+				p.correlate(w, lr)
 			}
 		}
+		c.report(ctx, p, w)
 	}
-	p.telemetry.add(ctx, &t)
 	return ld, nil
 }
 
-func (p *logsProcessor) shutdown(context.Context) error {
-	p.telemetry.shutdown()
+func (c *correlator) traces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
+	if !c.spans.asked() {
+		return td, nil
+	}
+	worked := td
+	if c.dryRun {
+		worked = ptrace.NewTraces()
+		td.CopyTo(worked)
+	}
+	w := c.workers.Get().(*worker)
+	defer c.workers.Put(w)
+	for _, rs := range worked.ResourceSpans().All() {
+		p := c.planOf(rs.Resource())
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				p.correlateSpan(w, span, c.spans.Attributes, c.spans.Events)
+			}
+		}
+		c.report(ctx, p, w)
+	}
+	return td, nil
+}
+
+func (c *correlator) report(ctx context.Context, p *plan, w *worker) {
+	c.telemetry.add(ctx, p.source, &w.tally)
+	w.tally.reset()
+	w.forget()
+}
+
+func (c *correlator) planOf(r pcommon.Resource) *plan {
+	if len(c.sources) > 0 {
+		if v, ok := r.Attributes().Get(attr.Source); ok && v.Type() == pcommon.ValueTypeStr {
+			if p := c.sources[v.Str()]; p != nil {
+				return p
+			}
+		}
+	}
+	return c.plan
+}
+
+func (c *correlator) shutdown(context.Context) error {
+	c.telemetry.shutdown()
 	return nil
 }

@@ -1,10 +1,11 @@
 package logcorrelationprocessor
 
 import (
+	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -13,30 +14,49 @@ import (
 )
 
 // spelled is one way to write a meaning. The meaning "" stands for values that
-// are no field's business: unreadable ones and those that say nothing.
+// are no field's business: unreadable ones and those that say nothing, and those
+// that say more than a record can.
 type spelled struct {
 	meaning string
 	raw     any
 }
 
 // spellings of few meanings, so that fields often agree and often differ.
-func spellings(k kind) []spelled {
-	switch k {
+func spellings(l list) []spelled {
+	lowerA, lowerB := traceA[16:], traceB[16:]
+	switch {
+	case l.variant == variantDecimal && l.kind == kindTraceID:
+		return []spelled{{lowerA, "11803532876627986230"}, {lowerB, "9532127138774266268"}, {traceA, traceA}, {"", lowerA}, {"", 1.5}, {"", "0"}}
+	case l.variant == variantDecimal:
+		return []spelled{{spanA, "67667974448284343"}, {spanA, int64(67667974448284343)}, {"", spanB}, {"", int64(0)}}
+	case l.variant == variantNumber:
+		return []spelled{{"9", int64(9)}, {"17", "17"}, {"", int64(25)}, {"", "info"}}
+	}
+	switch l.kind {
 	case kindTraceID:
 		return []spelled{
 			{traceA, traceA},
 			{traceA, strings.ToUpper(traceA)},
 			{traceA, "4bf92f35-77b3-4da6-a3ce-929d0e0e4736"},
+			{traceA, "1-4bf92f35-77b34da6a3ce929d0e0e4736"},
+			{traceA + "/" + spanA, traceA + "-" + spanA},
+			{traceA + "/" + spanA + "/1", "00-" + traceA + "-" + spanA + "-01"},
+			{traceA + "/" + spanB + "/0", "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=" + spanB + ";Sampled=0"},
 			{traceB, traceB},
+			{lowerA, lowerA},
+			{lowerB, strings.ToUpper(lowerB)},
+			{"", "projects/p/traces/" + traceA},
 			{"", "abc"},
 			{"", int64(7)},
 			{"", strings.Repeat("0", 32)},
 			{"", m{"deep": "value"}},
 		}
+	case kindTraceIDHigh:
+		return []spelled{{traceA[:16], traceA[:16]}, {traceB[:16], traceB[:16]}, {"", "x"}}
 	case kindSpanID:
 		return []spelled{{spanA, spanA}, {spanA, strings.ToUpper(spanA)}, {spanB, spanB}, {"", "0"}, {"", traceA}, {"", nil}}
 	case kindTraceFlags:
-		return []spelled{{"0", "00"}, {"0", int64(0)}, {"1", "01"}, {"1", 1.0}, {"3", int64(3)}, {"", "yes"}, {"", true}}
+		return []spelled{{"0", "00"}, {"0", int64(0)}, {"1", "01"}, {"1", 1.0}, {"3", int64(3)}, {"sampled", true}, {"", "yes"}}
 	case kindTimestamp:
 		return []spelled{
 			{fmt.Sprint(int64(whenNs)), when},
@@ -46,40 +66,39 @@ func spellings(k kind) []spelled {
 			{"", "soon"},
 			{"", int64(3)},
 		}
+	case kindSeverity:
+		return []spelled{{"9", "info"}, {"9", "INFO"}, {"17", "error"}, {"17", "err"}, {"10", "INFO+1"}, {"", "audit"}, {"", int64(30)}}
 	default:
-		return []spelled{{"9", "info"}, {"9", "INFO"}, {"17", "error"}, {"17", "err"}, {"", "audit"}, {"", int64(30)}}
+		return []spelled{{"text", "text"}, {"other", "other"}, {"", int64(1)}, {"", ""}}
 	}
 }
 
-// own returns what the record says for a kind, in the terms of spelled.
-func own(k kind, lr plog.LogRecord) string {
-	switch k {
+// agrees reports whether the record says a meaning, in the terms of spelled.
+func agrees(k kind, meaning string, lr plog.LogRecord) bool {
+	flags := uint32(lr.Flags()) & 0xff
+	switch parts := strings.Split(meaning, "/"); k {
 	case kindTraceID:
-		return lr.TraceID().String()
+		return strings.HasSuffix(lr.TraceID().String(), parts[0]) &&
+			(len(parts) < 2 || parts[1] == lr.SpanID().String()) &&
+			(len(parts) < 3 || parts[2] == fmt.Sprint(flags) || len(meaning) > 0 && parts[2] == fmt.Sprint(flags&1))
+	case kindTraceIDHigh:
+		return strings.HasPrefix(lr.TraceID().String(), meaning)
 	case kindSpanID:
-		return lr.SpanID().String()
+		return lr.SpanID().String() == meaning
 	case kindTraceFlags:
-		return fmt.Sprint(uint32(lr.Flags()) & 0xff)
+		return meaning == "sampled" && flags&1 == 1 || fmt.Sprint(flags) == meaning
 	case kindTimestamp:
-		return fmt.Sprint(int64(lr.Timestamp()))
+		return fmt.Sprint(int64(lr.Timestamp())) == meaning
+	case kindSeverity:
+		return fmt.Sprint(int32(lr.SeverityNumber())) == meaning
 	default:
-		return fmt.Sprint(int32(lr.SeverityNumber()))
+		return lr.Body().AsString() == meaning
 	}
 }
-
-// leaf is one value of a record, with the path of keys that leads to it.
-type leaf struct {
-	kind    kind
-	meaning string
-	path    []string // place first
-	value   string
-}
-
-func (l leaf) String() string { return strings.Join(l.path, "→") + "=" + l.value }
 
 // put draws a nesting of name and writes v there, unless something is there.
-func put(t *rapid.T, root pcommon.Map, pl, name string, v spelled) (leaf, bool) {
-	at, path, key := root, []string{pl}, ""
+func put(t *rapid.T, at pcommon.Map, name string, raw any) (path []string, ok bool) {
+	key := ""
 	for i, part := range strings.Split(name, ".") {
 		if i == 0 {
 			key = part
@@ -89,70 +108,36 @@ func put(t *rapid.T, root pcommon.Map, pl, name string, v spelled) (leaf, bool) 
 			key += "." + part
 			continue
 		}
-		child, ok := at.GetOrPutEmpty(key)
-		if ok && child.Type() != pcommon.ValueTypeMap {
-			return leaf{}, false
+		child, had := at.GetOrPutEmpty(key)
+		if had && child.Type() != pcommon.ValueTypeMap {
+			return nil, false
 		}
-		if !ok {
+		if !had {
 			child.SetEmptyMap()
 		}
 		path = append(path, key)
 		at, key = child.Map(), part
 	}
-	if _, ok := at.Get(key); ok {
-		return leaf{}, false
+	if _, had := at.Get(key); had {
+		return nil, false
 	}
-	val := at.PutEmpty(key)
-	if err := val.FromRaw(v.raw); err != nil {
+	if err := at.PutEmpty(key).FromRaw(raw); err != nil {
 		t.Fatal(err)
 	}
-	return leaf{meaning: v.meaning, path: append(path, key), value: val.AsString()}, true
+	return append(path, key), true
 }
 
-// leaves returns every value of lr that is not a map with members.
-func leaves(lr plog.LogRecord) []string {
-	var out []string
-	var walk func(path []string, v pcommon.Value)
-	walk = func(path []string, v pcommon.Value) {
-		if v.Type() == pcommon.ValueTypeMap && v.Map().Len() > 0 {
-			for k, child := range v.Map().All() {
-				walk(append(slices.Clone(path), k), child)
-			}
-			return
-		}
-		out = append(out, leaf{path: path, value: v.AsString()}.String())
-	}
-	for k, v := range lr.Attributes().All() {
-		walk([]string{"attributes", k}, v)
-	}
-	if lr.Body().Type() == pcommon.ValueTypeMap {
-		for k, v := range lr.Body().Map().All() {
-			walk([]string{"body", k}, v)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-func bytesOf(t require.TestingT, lr plog.LogRecord) string {
-	ld := plog.NewLogs()
-	lr.CopyTo(ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty())
-	b, err := (&plog.ProtoMarshaler{}).MarshalLogs(ld)
-	require.NoError(t, err)
-	return string(b)
-}
-
-// Whatever fields a record has, in whatever spelling and nesting: what goes is
-// what the record now says itself, what stays is untouched, what the record
-// said stays said, and a second time changes nothing.
+// Whatever fields a record has, in whatever spelling, nesting and kind of body:
+// what goes is what the record now says itself, what stays is untouched, what
+// the record said stays said, and a second time changes nothing.
 func TestNoValueIsLost(t *testing.T) {
-	cfg := createDefaultConfig().(*Config)
-	fields := compile(cfg.Fields.lists())
+	p := planWith(t, nil)
+	lists := createDefaultConfig().(*Config).Settings.Fields.lists()
 	rapid.Check(t, func(t *rapid.T) {
 		lr := plog.NewLogRecord()
-		lr.Body().SetEmptyMap()
+		body := lr.Body().SetEmptyMap()
 		if rapid.Bool().Draw(t, "own trace") {
-			lr.SetTraceID(pcommon.TraceID{1})
+			lr.SetTraceID(rapid.SampledFrom([]pcommon.TraceID{{1}, {0: 0x4b, 1: 0xf9, 15: 1}}).Draw(t, "trace"))
 		}
 		if rapid.Bool().Draw(t, "own flags") {
 			lr.SetFlags(plog.LogRecordFlags(rapid.SampledFrom([]uint32{0x100, 1, 3}).Draw(t, "flags")))
@@ -160,98 +145,143 @@ func TestNoValueIsLost(t *testing.T) {
 		if rapid.Bool().Draw(t, "own severity") {
 			lr.SetSeverityNumber(plog.SeverityNumberInfo)
 		}
-		var in []leaf
+		type field struct {
+			kind
+			leaf, meaning string
+		}
+		var in []field
 		for range rapid.IntRange(0, 8).Draw(t, "fields") {
-			l := rapid.SampledFrom(cfg.Fields.lists()).Draw(t, "kind")
+			l := rapid.SampledFrom(lists).Draw(t, "list")
 			name := rapid.SampledFrom(l.names).Draw(t, "name")
-			v := rapid.SampledFrom(spellings(l.kind)).Draw(t, "value")
-			root, pl := lr.Attributes(), "attributes"
+			v := rapid.SampledFrom(spellings(l)).Draw(t, "value")
+			root := lr.Attributes()
 			if rapid.Bool().Draw(t, "in body") {
-				root, pl = lr.Body().Map(), "body"
+				root = body
 			}
-			if f, ok := put(t, root, pl, name, v); ok {
-				f.kind = l.kind
-				in = append(in, f)
+			if path, ok := put(t, root, name, v.raw); ok && v.raw != nil {
+				value := pcommon.NewValueEmpty()
+				require.NoError(t, value.FromRaw(v.raw))
+				in = append(in, field{l.kind, leaf{path: path, value: value}.plain(), v.meaning})
 			}
 		}
-		lr.Attributes().PutStr("message", "hi")
+		if rapid.Bool().Draw(t, "others") {
+			lr.Attributes().PutStr("pid", "1")
+			body.PutStr("hostname", "h")
+		}
+		if rapid.Bool().Draw(t, "as text") {
+			text, err := json.Marshal(body.AsRaw())
+			require.NoError(t, err)
+			lr.Body().SetStr(string(text))
+		}
 		before := plog.NewLogRecord()
 		lr.CopyTo(before)
 
-		correlate(fields, lr, new(tally))
-
-		rest := leaves(lr)
-		for _, had := range leaves(before) {
-			if i, ok := slices.BinarySearch(rest, had); ok {
-				rest = slices.Delete(rest, i, i+1)
+		requireSound(t, p, lr)
+		there := make(map[string]bool)
+		for _, l := range leavesOfRecord(p, lr) {
+			there[l.plain()] = true
+		}
+		for _, f := range in {
+			if there[f.leaf] || lr.Body().Type() == pcommon.ValueTypeStr && lr.Body().Str() == before.Body().Str() {
 				continue
 			}
-			i := slices.IndexFunc(in, func(f leaf) bool { return f.String() == had })
-			require.GreaterOrEqual(t, i, 0, "%s was no field and is gone", had)
-			require.Equal(t, in[i].meaning, own(in[i].kind, lr), "%s is gone and the record does not say it", had)
-		}
-		require.Empty(t, rest, "values out of nowhere")
-		for k := range kindCount {
-			if had := own(k, before); had != "" && had != "0" {
-				require.Equal(t, had, own(k, lr), "what the record said is overwritten")
+			if f.kind == kindSeverity && f.meaning == "" && strings.HasSuffix(f.leaf, "30") { // with pid and hostname
+				f.meaning = "9"
 			}
+			require.True(t, agrees(f.kind, f.meaning, lr), "%s is gone and the record does not say it", f.leaf)
 		}
-		require.Equal(t, lr.Flags()&^0xff, before.Flags()&^0xff)
-
-		once := bytesOf(t, lr)
-		var second tally
-		correlate(fields, lr, &second)
-		require.Equal(t, once, bytesOf(t, lr), "a second time changes the record")
-		requireNothingMoved(t, &second)
+		if !before.TraceID().IsEmpty() {
+			require.Equal(t, before.TraceID(), lr.TraceID())
+		}
+		if before.Flags()&0xff != 0 {
+			require.Equal(t, before.Flags(), lr.Flags())
+		}
+		if before.SeverityNumber() != 0 {
+			require.Equal(t, before.SeverityNumber(), lr.SeverityNumber())
+		}
+		require.Equal(t, before.Flags()&^0xff, lr.Flags()&^0xff)
 	})
 }
 
-// Any record at all, duplicate keys included: no panic, only fields go, as
-// many as are counted, and a second time changes nothing.
+// The order of the fields in a record does not matter.
+func TestOrderOfFieldsDoesNotMatter(t *testing.T) {
+	p := planWith(t, nil)
+	lists := createDefaultConfig().(*Config).Settings.Fields.lists()
+	rapid.Check(t, func(t *rapid.T) {
+		fields := make(m)
+		for range rapid.IntRange(0, 8).Draw(t, "fields") {
+			l := rapid.SampledFrom(lists).Draw(t, "list")
+			fields[rapid.SampledFrom(l.names).Draw(t, "name")] = rapid.SampledFrom(spellings(l)).Draw(t, "value").raw
+		}
+		var names []string
+		for name := range fields {
+			names = append(names, name)
+		}
+		result := func(names []string) record {
+			lr := plog.NewLogRecord()
+			for _, name := range names {
+				require.NoError(t, lr.Attributes().PutEmpty(name).FromRaw(fields[name]))
+			}
+			correlate(p, lr)
+			return plain(lr)
+		}
+		require.Equal(t, result(names), result(rapid.Permutation(names).Draw(t, "order")))
+	})
+}
+
+// Any record at all, duplicate keys included.
 func FuzzCorrelate(f *testing.F) {
-	fields := defaultFields()
+	plans := []*plan{
+		planWith(f, nil),
+		planWith(f, func(c *Config) {
+			c.Settings.TimeZone, c.Settings.NumericSeverity = "UTC", "pino"
+			c.Settings.Patterns = []string{`(?P<timestamp>\S+) (?P<severity>\w+) \[(?P<trace_id>[^,]+),(?P<span_id>[^\]]+)\]`}
+		}),
+	}
 	for _, r := range []record{
 		{attrs: m{"trace_id": traceA, "context": m{"span_id": spanA}}, body: m{"dt": when, "level": "info"}},
 		{trace: traceB, attrs: m{"trace_id": traceA, "ts": 1.7e9}, body: m{"trace": m{"id": ""}, "log": m{"level": "x"}}},
 		{body: []any{m{"trace_id": traceA}}},
+		{attrs: m{"message": "a", "k": "v"}, body: m{"message": "a", "level": int64(30), "pid": int64(1), "hostname": "h"}},
+		{body: `{"log":"{\"level\":\"info\",\"msg\":\"level=warn msg=hi\",\"traceparent\":\"00-` + traceA + `-` + spanA + `-01\"}\n","time":"` + when + `"}`},
+		{body: `time="` + when + `" level=error msg="a \"b\"" dd.trace_id=123 dd.span_id=45 _dd.p.tid=66d2f3a400000000`},
+		{body: when + " WARN [" + traceA + "," + spanA + "] text"},
+		{body: m{"Scopes": []any{m{"TraceId": traceA, "SpanId": spanA}, m{"Message": "x"}}, "instant": m{"epochSecond": int64(1700000000), "nanoOfSecond": int64(5)}}},
 	} {
 		f.Add([]byte(bytesOf(f, r.build(f))))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		ld, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(b)
-		if err != nil {
-			t.Skip()
+		for _, p := range plans {
+			ld, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(b)
+			if err != nil {
+				t.Skip()
+			}
+			forEach(ld, func(lr plog.LogRecord) { requireSound(t, p, lr) })
 		}
-		forEach(ld, func(lr plog.LogRecord) {
-			had := leaves(lr)
-			var first, second tally
-			correlate(fields, lr, &first)
-
-			moved := 0
-			for k := range first {
-				for p := range first[k] {
-					moved += int(first[k][p][outcomeMoved])
-				}
-			}
-			left := leaves(lr)
-			require.Len(t, left, len(had)-moved)
-			for _, l := range left {
-				require.Contains(t, had, l)
-			}
-			once := bytesOf(t, lr)
-			correlate(fields, lr, &second)
-			require.Equal(t, once, bytesOf(t, lr))
-			requireNothingMoved(t, &second)
-		})
 	})
 }
 
-func forEach(ld plog.Logs, fn func(plog.LogRecord)) {
-	for _, rl := range ld.ResourceLogs().All() {
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, lr := range sl.LogRecords().All() {
-				fn(lr)
-			}
-		}
+// Any text as a body. What is parsed is what encoding/json reads, too.
+func FuzzText(f *testing.F) {
+	p := planWith(f, nil)
+	for _, s := range []string{
+		`{"trace_id":"` + traceA + `","n":[1,2.5,-0,1e400,12345678901234567890,0.1234567890123456789],"s":"\ud83d\ude00\u0000\/","o":{"a":null,"b":true}}`,
+		`{"msg":"{\"msg\":\"{\\\"level\\\":\\\"info\\\"}\"}"}`, `{"a":1,"a":2,"level":"info"}`, `{"level":"info","x":"\ud800"}`,
+		`level=info msg="a\tb" ts=1700000000.5 k= url=/a?b=c`, `level=info level=warn`, `a=b c`, `{"level"`, `{}`, `=`, `"`,
+	} {
+		f.Add(s)
 	}
+	f.Fuzz(func(t *testing.T, s string) {
+		lr := plog.NewLogRecord()
+		lr.Body().SetStr(s)
+		requireSound(t, p, lr)
+
+		if fields, ok := parse((*parser).parseJSON, s); ok && utf8.ValidString(s) {
+			var want any
+			d := json.NewDecoder(strings.NewReader(s))
+			d.UseNumber()
+			require.NoError(t, d.Decode(&want))
+			require.Equal(t, want, numbersAsWritten(want, fields.AsRaw()))
+		}
+	})
 }

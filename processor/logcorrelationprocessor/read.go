@@ -5,17 +5,7 @@ import (
 	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-
-	"github.com/spanlake/spanlake/internal/traceid"
 )
-
-// value is what a field says, in the same terms for all its spellings: an ID
-// in id (a span ID in its first 8 bytes), a number in num (flags, Unix
-// nanoseconds, a severity number).
-type value struct {
-	id  [16]byte
-	num uint64
-}
 
 type readResult uint8
 
@@ -24,47 +14,84 @@ const (
 	readNone readResult = iota
 	readOK
 	readNot
+	// readLevel is a number whose meaning the rest of the record tells.
+	readLevel
 )
 
-// reading is what one field says.
+// reading is what one field says, in the same terms for all its spellings.
 type reading struct {
-	value
-	result readResult
+	id    pcommon.TraceID // of a trace, or in its first bytes that of a span
+	num   uint64          // flags, Unix nanoseconds, a severity number
+	text  string          // of a severity or a message
+	span  pcommon.SpanID  // of a compound form
+	flags uint8           // of a compound form
+	mask  uint8           // the flags that are told
+
+	result   readResult
+	form     form
+	hasSpan  bool
+	hasFlags bool
+	// low: id is the lower half of a trace ID.
+	low bool
+	// partial: the value says more than a record has room for.
+	partial bool
 }
 
-// read reads a field of kind k.
-func read(k kind, v pcommon.Value) reading {
-	if v.Type() == pcommon.ValueTypeEmpty || v.Type() == pcommon.ValueTypeStr && v.Str() == "" {
-		return reading{result: readNone}
+func (r *reading) ok(f form) { r.result, r.form = readOK, f }
+
+// reader holds what the reading of values depends on besides them.
+type reader struct {
+	// offset is that of times without one, in minutes, where there is one to
+	// assume; else such times are not read.
+	offset    int
+	hasOffset bool
+	levels    levelScale
+}
+
+// read reads the field e into r, which is empty.
+func (rd *reader) read(e *entry, v pcommon.Value, r *reading) {
+	t := v.Type()
+	if t == pcommon.ValueTypeEmpty || t == pcommon.ValueTypeStr && v.Str() == "" {
+		return
 	}
-	r, ok := reading{}, false
-	switch k {
-	case kindTraceID, kindSpanID:
-		if v.Type() != pcommon.ValueTypeStr {
-			break
-		}
-		// Loggers write zeros, of any number, outside of a span.
-		if onlyZeros(v.Str()) {
-			return reading{result: readNone}
-		}
-		if r.id, ok = readID(k, v.Str()); ok && r.id == [16]byte{} { // in base64
-			return reading{result: readNone}
-		}
+	r.result = readNot
+	switch e.kind {
+	case kindTraceID, kindSpanID, kindTraceIDHigh:
+		readID(e, v, r)
 	case kindTraceFlags:
-		r.num, ok = readFlags(v)
+		readFlags(v, r)
 	case kindTimestamp:
-		r.num, ok = readTime(v)
-	default: // kindSeverity
-		if v.Type() == pcommon.ValueTypeStr {
-			r.num = severityByName(v.Str())
-			ok = r.num != 0
+		rd.readTime(v, r)
+	case kindSeverity:
+		rd.readSeverity(e, v, r)
+	default: // kindMessage
+		if t == pcommon.ValueTypeStr {
+			r.text = v.Str()
+			r.ok(formText)
+		} else {
+			r.result = readNone // such as the event of ECS, which is a map
 		}
 	}
-	if !ok {
-		return reading{result: readNot}
+}
+
+func readID(e *entry, v pcommon.Value, r *reading) {
+	switch {
+	case e.variant == variantDecimal:
+		readDecimal(v, e.kind, r)
+	case v.Type() != pcommon.ValueTypeStr:
+	case onlyZeros(v.Str()):
+		// Loggers write zeros, of any number, outside of a span.
+		r.result = readNone
+	case e.kind == kindTraceID:
+		readTraceID(v.Str(), r)
+	case e.kind == kindSpanID:
+		readSpanID(v.Str(), r)
+	default:
+		readHigh(v.Str(), r)
 	}
-	r.result = readOK
-	return r
+	if r.result == readOK && r.id == (pcommon.TraceID{}) && !r.hasSpan { // zeros in another spelling
+		*r = reading{}
+	}
 }
 
 // onlyZeros reports whether s has nothing but zeros and a UUID's dashes.
@@ -77,32 +104,48 @@ func onlyZeros(s string) bool {
 	return true
 }
 
-func readID(k kind, s string) ([16]byte, bool) {
-	if k == kindTraceID {
-		return traceid.ParseTrace(s)
-	}
-	var id [16]byte
-	span, ok := traceid.ParseSpan(s)
-	copy(id[:], span[:])
-	return id, ok
-}
-
-// readFlags reads the W3C trace flags, one byte: as two hexadecimal digits or
-// as a number.
-func readFlags(v pcommon.Value) (uint64, bool) {
+// readFlags reads the W3C trace flags, one byte: as two hexadecimal digits, as
+// a number, or its lowest bit as a truth value.
+func readFlags(v pcommon.Value, r *reading) {
+	const all, sampled = 0xff, 1
+	r.mask = all
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		if len(v.Str()) != 2 {
-			return 0, false
+		switch s := v.Str(); len(s) {
+		case 1:
+			if s == "0" || s == "1" {
+				r.num, r.mask = uint64(s[0]-'0'), sampled
+				r.ok(formBool)
+			}
+		case 2:
+			if n, err := strconv.ParseUint(s, 16, 8); err == nil {
+				r.num = n
+				r.ok(formHex)
+			}
+		case 4, 5:
+			if truth, is := truths[s]; is {
+				r.num, r.mask = truth, sampled
+				r.ok(formBool)
+			}
 		}
-		n, err := strconv.ParseUint(v.Str(), 16, 8)
-		return n, err == nil
 	case pcommon.ValueTypeInt:
-		return uint64(v.Int()), v.Int() >= 0 && v.Int() <= math.MaxUint8
+		if n := v.Int(); 0 <= n && n <= all {
+			r.num = uint64(n)
+			r.ok(formNumber)
+		}
 	case pcommon.ValueTypeDouble:
-		d := v.Double()
-		return uint64(d), d >= 0 && d <= math.MaxUint8 && d == math.Trunc(d)
+		if d := v.Double(); 0 <= d && d <= all && d == math.Trunc(d) {
+			r.num = uint64(d)
+			r.ok(formNumber)
+		}
+	case pcommon.ValueTypeBool:
+		r.mask = sampled
+		if v.Bool() {
+			r.num = sampled
+		}
+		r.ok(formBool)
 	default:
-		return 0, false
 	}
 }
+
+var truths = map[string]uint64{"true": 1, "True": 1, "false": 0, "False": 0}

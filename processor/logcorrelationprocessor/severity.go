@@ -1,22 +1,53 @@
 package logcorrelationprocessor
 
-import "go.opentelemetry.io/collector/pdata/plog"
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+)
+
+// levelScale is what numbers in severity fields mean. 30 is information in pino
+// and a warning in Python.
+type levelScale uint8
+
+const (
+	// scaleAuto reads them as pino's and bunyan's where pid and hostname stand
+	// beside them, as those libraries write them.
+	scaleAuto levelScale = iota
+	scalePino
+	scalePython
+	scaleSyslog
+	scaleNone
+)
+
+var scaleNames = []string{scaleAuto: "auto", scalePino: "pino", scalePython: "python", scaleSyslog: "syslog", scaleNone: "none"}
 
 // severities maps the names that loggers use, in lower case, as the appendix
-// on severity mappings of the OpenTelemetry log data model does. Numbers are
-// not read: 30 is a warning in Python and an information in pino.
+// on severity mappings of the OpenTelemetry log data model does; those of
+// java.util.logging and npm as the instrumentations of Java and winston do.
 var severities = map[string]plog.SeverityNumber{
 	"trace":         plog.SeverityNumberTrace,
 	"verbose":       plog.SeverityNumberTrace,
+	"finest":        plog.SeverityNumberTrace,
+	"silly":         plog.SeverityNumberTrace,
 	"debug":         plog.SeverityNumberDebug,
+	"finer":         plog.SeverityNumberDebug,
+	"fine":          plog.SeverityNumberDebug2,
+	"config":        plog.SeverityNumberDebug3,
+	"http":          plog.SeverityNumberDebug3,
 	"info":          plog.SeverityNumberInfo,
 	"information":   plog.SeverityNumberInfo,
 	"informational": plog.SeverityNumberInfo,
 	"notice":        plog.SeverityNumberInfo2,
+	"success":       plog.SeverityNumberInfo2,
 	"warn":          plog.SeverityNumberWarn,
 	"warning":       plog.SeverityNumberWarn,
 	"err":           plog.SeverityNumberError,
 	"error":         plog.SeverityNumberError,
+	"severe":        plog.SeverityNumberError,
 	"crit":          plog.SeverityNumberError2,
 	"critical":      plog.SeverityNumberError2,
 	"dpanic":        plog.SeverityNumberError2,
@@ -44,4 +75,105 @@ func severityByName(name string) uint64 {
 		lower[i] = c
 	}
 	return uint64(severities[string(lower[:len(name)])])
+}
+
+// severityByOffset returns the severity number of a level of Go's slog between
+// its names, such as INFO+2, or zero. A step there is one here.
+func severityByOffset(text string) uint64 {
+	i := strings.IndexAny(text, "+-")
+	if i < 0 {
+		return 0
+	}
+	base := severityByName(text[:i])
+	offset, err := strconv.ParseInt(text[i:], 10, 8)
+	if n := int64(base) + offset; err == nil && base != 0 && n > 0 && n <= int64(plog.SeverityNumberFatal4) {
+		return uint64(n)
+	}
+	return 0
+}
+
+func severityByText(text string) uint64 {
+	if n := severityByName(text); n != 0 {
+		return n
+	}
+	return severityByOffset(text)
+}
+
+func (rd *reader) readSeverity(e *entry, v pcommon.Value, r *reading) {
+	number, isNumber := wholeNumber(v)
+	switch {
+	case e.variant == variantNumber:
+		if isNumber && 0 < number && number <= int64(plog.SeverityNumberFatal4) {
+			r.num = uint64(number)
+			r.ok(formNumber)
+		}
+	case isNumber:
+		// The text is what the sender wrote, as for a name.
+		r.num, r.text = uint64(number), v.AsString()
+		switch rd.levels {
+		case scaleAuto:
+			r.result = readLevel
+		case scalePino:
+			r.setLevel(pinoLevels, formPino)
+		case scalePython:
+			r.setLevel(pythonLevels, formPython)
+		case scaleSyslog:
+			r.setLevel(syslogLevels, formSyslog)
+		default:
+		}
+	case v.Type() == pcommon.ValueTypeStr:
+		r.text = v.Str()
+		if r.num = severityByName(r.text); r.num != 0 {
+			r.ok(formName)
+		} else if r.num = severityByOffset(r.text); r.num != 0 {
+			r.ok(formOffset)
+		}
+	}
+}
+
+// wholeNumber is the value of an integer in any spelling.
+func wholeNumber(v pcommon.Value) (int64, bool) {
+	switch v.Type() {
+	case pcommon.ValueTypeInt:
+		return v.Int(), true
+	case pcommon.ValueTypeDouble:
+		d := v.Double()
+		return int64(d), d == math.Trunc(d) && math.Abs(d) < 1<<53
+	case pcommon.ValueTypeStr:
+		s := v.Str()
+		if len(s) > 3 || !isDigit(s[0]) {
+			return 0, false
+		}
+		n, err := strconv.ParseInt(s, 10, 64)
+		return n, err == nil
+	default:
+		return 0, false
+	}
+}
+
+// The levels of a library, by number.
+type levels map[uint64]plog.SeverityNumber
+
+var (
+	pinoLevels = levels{
+		10: plog.SeverityNumberTrace, 20: plog.SeverityNumberDebug, 30: plog.SeverityNumberInfo,
+		40: plog.SeverityNumberWarn, 50: plog.SeverityNumberError, 60: plog.SeverityNumberFatal,
+	}
+	pythonLevels = levels{
+		10: plog.SeverityNumberDebug, 20: plog.SeverityNumberInfo, 30: plog.SeverityNumberWarn,
+		40: plog.SeverityNumberError, 50: plog.SeverityNumberError2,
+	}
+	syslogLevels = levels{ // RFC 5424, section 6.2.1, as the names above
+		0: plog.SeverityNumberFatal, 1: plog.SeverityNumberError3, 2: plog.SeverityNumberError2, 3: plog.SeverityNumberError,
+		4: plog.SeverityNumberWarn, 5: plog.SeverityNumberInfo2, 6: plog.SeverityNumberInfo, 7: plog.SeverityNumberDebug,
+	}
+)
+
+// setLevel settles a level that was read as a number.
+func (r *reading) setLevel(by levels, f form) {
+	r.result = readNot
+	if n, ok := by[r.num]; ok {
+		r.num = uint64(n)
+		r.ok(f)
+	}
 }

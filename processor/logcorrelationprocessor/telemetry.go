@@ -2,6 +2,7 @@ package logcorrelationprocessor
 
 import (
 	"context"
+	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -9,60 +10,56 @@ import (
 	"github.com/spanlake/spanlake/processor/logcorrelationprocessor/internal/metadata"
 )
 
-// place is where in a record a field was found.
-type place uint8
+var kindNames = [kindCount]string{"trace_id", "trace_id_high", "span_id", "trace_flags", "timestamp", "severity", "message"}
 
-const (
-	placeAttributes place = iota
-	placeBody
-	placeCount
-)
-
-// outcome is what became of a field.
-type outcome uint8
-
-const (
-	outcomeMoved outcome = iota
-	outcomeConflict
-	outcomeUnreadable
-	outcomeCount
-)
-
-// tally counts the fields of one batch.
-type tally [kindCount][placeCount][outcomeCount]int64
-
-// telemetry adds tallies to the metric, with attribute sets made once.
+// telemetry adds tallies to the metrics, with attribute sets made once.
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
-	options [kindCount][placeCount][outcomeCount][]metric.AddOption
+	// names and sources give the words for the indexes in series.
+	names, sources []string
+	records        [][recordCount][]metric.AddOption // by source
+
+	mu     sync.Mutex // guards fields
+	fields map[series][]metric.AddOption
 }
 
-func newTelemetry(tb *metadata.TelemetryBuilder) *telemetry {
-	kinds := [kindCount]string{"trace_id", "span_id", "trace_flags", "timestamp", "severity"}
-	places := [placeCount]string{"attributes", "body"}
-	outcomes := [outcomeCount]string{"moved", "conflict", "unreadable"}
-	t := &telemetry{builder: tb}
-	for k, kn := range kinds {
-		for p, pn := range places {
-			for o, on := range outcomes {
-				t.options[k][p][o] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(
-					attribute.String("field", kn), attribute.String("place", pn), attribute.String("outcome", on)))}
-			}
+func newTelemetry(tb *metadata.TelemetryBuilder, names, sources []string) *telemetry {
+	t := &telemetry{builder: tb, names: names, sources: sources, fields: make(map[series][]metric.AddOption)}
+	for _, source := range sources {
+		var options [recordCount][]metric.AddOption
+		for i, trace := range recordNames {
+			options[i] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("source", source), attribute.String("trace", trace)))}
 		}
+		t.records = append(t.records, options)
 	}
 	return t
 }
 
-func (t *telemetry) add(ctx context.Context, counts *tally) {
-	for k := range counts {
-		for p := range counts[k] {
-			for o, n := range counts[k][p] {
-				if n > 0 {
-					t.builder.LogCorrelationFields.Add(ctx, n, t.options[k][p][o]...)
-				}
-			}
+func (t *telemetry) add(ctx context.Context, source uint16, counts *tally) {
+	for i, n := range counts.records {
+		if n > 0 {
+			t.builder.LogCorrelationRecords.Add(ctx, n, t.records[source][i]...)
 		}
 	}
+	counts.each(func(s series, n int64) { t.builder.LogCorrelationFields.Add(ctx, n, t.options(s)...) })
+}
+
+func (t *telemetry) options(s series) []metric.AddOption {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	options, ok := t.fields[s]
+	if !ok {
+		options = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(
+			attribute.String("source", t.sources[s.source]),
+			attribute.String("property", kindNames[s.kind]),
+			attribute.String("field", t.names[s.name]),
+			attribute.String("place", placeNames[s.place]),
+			attribute.String("form", formNames[s.form]),
+			attribute.String("outcome", outcomeNames[s.outcome]),
+		))}
+		t.fields[s] = options
+	}
+	return options
 }
 
 func (t *telemetry) shutdown() { t.builder.Shutdown() }

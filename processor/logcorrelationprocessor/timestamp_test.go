@@ -3,6 +3,7 @@ package logcorrelationprocessor
 import (
 	"math"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,18 +66,63 @@ func TestReadTime(t *testing.T) {
 		{"not a number", math.NaN(), 0},
 		{"huge", 1e300, 0},
 		{"words", "yesterday", 0},
+		{"a space for the T", "2026-11-21 09:30:05.5Z", at + 5e8},
+		{"a comma before the fraction", "2026-11-21T09:30:05,5Z", at + 5e8},
+		{"an offset without its colon", "2026-11-21T15:00:05+0530", at},
+		{"an offset of hours", "2026-11-21 10:30:05+01", at},
+		{"an offset behind a space", "2026-11-21 10:30:05 +0100", at},
+		{"a name for no offset", "2026-11-21 09:30:05 UTC", at},
+		{"another name", "2026-11-21 09:30:05 CET", 0},
+		{"lower case", "2026-11-21t09:30:05z", at},
+		{"a leap day", "2028-02-29T00:00:00Z", time.Date(2028, 2, 29, 0, 0, 0, 0, time.UTC).UnixNano()},
+		{"no leap day", "2026-02-29T00:00:00Z", 0},
+		{"hour 24", "2026-11-21T24:00:00Z", 0},
+		{"a date alone", "2026-11-21", 0},
+		{"no digits of a fraction", "2026-11-21T09:30:05.Z", 0},
+		{"common log format", "21/Nov/2026:10:30:05 +0100", at},
+		{"common log format in brackets", "[21/Nov/2026:10:30:05 +0100]", at},
+		{"HTTP", "Sat, 21 Nov 2026 09:30:05 GMT", at},
+		{"mail", "Sat, 21 Nov 2026 10:30:05 +0100", at},
+		{"HTTP with the name of a zone", "Sat, 21 Nov 2026 09:30:05 PST", 0},
+		{"seconds and nanoseconds", m{"seconds": at / 1e9, "nanos": int64(7)}, at + 7},
+		{"seconds and nanoseconds of Log4j", m{"epochSecond": at / 1e9, "nanoOfSecond": int64(7)}, at + 7},
+		{"seconds alone", m{"seconds": at / 1e9}, at},
+		{"more than seconds and nanoseconds", m{"seconds": at / 1e9, "nanos": int64(7), "zone": "x"}, 0},
+		{"too many nanoseconds", m{"seconds": at / 1e9, "nanos": int64(1e9)}, 0},
 		{"bool", true, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			v := pcommon.NewValueEmpty()
 			require.NoError(t, v.FromRaw(tt.in))
-			got, ok := readTime(v)
+			got, ok := readTime("", v)
 			require.Equal(t, tt.want != 0, ok)
 			if ok {
 				require.Equal(t, tt.want, int64(got))
 			}
 		})
+	}
+}
+
+func readTime(zone string, v pcommon.Value) (uint64, bool) {
+	var r reading
+	offset, has, _ := parseZone(zone)
+	(&reader{offset: offset, hasOffset: has}).readTime(v, &r)
+	return r.num, r.result == readOK
+}
+
+func TestReadTimeWithoutOffset(t *testing.T) {
+	at := time.Date(2026, 11, 21, 9, 30, 5, 0, time.UTC).UnixNano()
+	for text, zone := range map[string]string{
+		"2026-11-21T09:30:05":     "UTC",
+		"2026-11-21 10:30:05,000": "+01:00",
+		"2026-11-21 00:30:05":     "-09:00",
+	} {
+		got, ok := readTime(zone, pcommon.NewValueStr(text))
+		require.True(t, ok)
+		require.Equal(t, at, int64(got))
+		_, ok = readTime("", pcommon.NewValueStr(text))
+		require.False(t, ok)
 	}
 }
 
@@ -87,17 +133,21 @@ func FuzzReadTime(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		ns, ok := readTime(pcommon.NewValueStr(s))
+		ns, ok := readTime("", pcommon.NewValueStr(s))
 		if n, err := strconv.ParseInt(s, 10, 64); err == nil && strconv.FormatInt(n, 10) == s {
-			asInt, okInt := readTime(pcommon.NewValueInt(n))
+			asInt, okInt := readTime("", pcommon.NewValueInt(n))
 			require.Equal(t, okInt, ok)
 			require.Equal(t, asInt, ns)
+		}
+		if at, err := time.Parse(time.RFC3339, s); err == nil && at.Unix() > 0 && at.Unix() < 9e9 && !strings.ContainsAny(s[len(s)-6:], "6789") {
+			require.True(t, ok)
+			require.Equal(t, at.UnixNano(), int64(ns))
 		}
 		if !ok {
 			return
 		}
 		require.Positive(t, int64(ns))
-		again, ok := readTime(pcommon.NewValueStr(time.Unix(0, int64(ns)).UTC().Format(time.RFC3339Nano)))
+		again, ok := readTime("", pcommon.NewValueStr(time.Unix(0, int64(ns)).UTC().Format(time.RFC3339Nano)))
 		require.True(t, ok)
 		require.Equal(t, ns, again)
 	})

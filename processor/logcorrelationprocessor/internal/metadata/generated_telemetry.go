@@ -23,10 +23,11 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                metric.Meter
-	mu                   sync.Mutex
-	registrations        []metric.Registration
-	LogCorrelationFields metric.Int64Counter
+	meter                 metric.Meter
+	mu                    sync.Mutex
+	registrations         []metric.Registration
+	LogCorrelationFields  metric.Int64Counter
+	LogCorrelationRecords metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -60,8 +61,14 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.LogCorrelationFields, err = builder.meter.Int64Counter(
 		"otelcol_log_correlation_fields",
-		metric.WithDescription("Fields found in log records. A field without a value, such as an all-zero ID, is not counted. [Alpha]"),
+		metric.WithDescription("Fields found. A field without a value, such as an all-zero ID, is not counted. [Alpha]"),
 		metric.WithUnit("{field}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.LogCorrelationRecords, err = builder.meter.Int64Counter(
+		"otelcol_log_correlation_records",
+		metric.WithDescription("Log records, by what is known of their trace. [Alpha]"),
+		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

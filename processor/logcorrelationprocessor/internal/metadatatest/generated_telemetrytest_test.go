@@ -21,7 +21,11 @@ func TestSetupTelemetry(t *testing.T) {
 	require.NoError(t, err)
 	defer tb.Shutdown()
 	tb.LogCorrelationFields.Add(context.Background(), 1)
+	tb.LogCorrelationRecords.Add(context.Background(), 1)
 	AssertEqualLogCorrelationFields(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualLogCorrelationRecords(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

@@ -1,0 +1,106 @@
+package logcorrelationprocessor
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// A line of logfmt is nothing but key=value pairs with blanks between them. A
+// key has letters, digits and _ @ . - / : and begins with one of the first or _ or @.
+// A value has no blank and no quote, or is quoted as in Go. Text in which a
+// single word is no pair is no logfmt.
+
+// hasLogfmtKey reports whether all of s are pairs, one at least with a key that
+// l knows.
+func hasLogfmtKey(s string, l *level) bool {
+	known := false
+	for s != "" {
+		key, _, rest, ok := nextPair(s)
+		if !ok {
+			return false
+		}
+		known = known || l.find(key) != nil
+		s = rest
+	}
+	return known
+}
+
+// parseLogfmt reads a line of logfmt whose keys are all different into dst.
+// Strings without escapes share the memory of s.
+func (p *parser) parseLogfmt(dst pcommon.Map, s string) bool {
+	b := &p.builders[0]
+	b.EnsureCapacity(usualMembers)
+	ok := true
+	for s != "" && ok {
+		var key, value string
+		if key, value, s, ok = nextPair(s); !ok {
+			break
+		}
+		if value, ok = unquote(value); ok {
+			b.AppendEmpty(key).SetStr(value)
+		}
+	}
+	b.UnsafeIntoMap(dst) // in any case, so that the builder is empty
+	return ok && !hasTwice(dst)
+}
+
+// nextPair cuts the first pair and the blanks behind it from s, which is not empty. The value still
+// has its quotes.
+func nextPair(s string) (key, value, rest string, ok bool) {
+	if keyBytes[s[0]]&keyBegins == 0 {
+		return "", "", "", false
+	}
+	i := 1
+	for i < len(s) && keyBytes[s[i]]&keyContinues != 0 {
+		i++
+	}
+	if i == len(s) || s[i] != '=' {
+		return "", "", "", false
+	}
+	key, s = s[:i], s[i+1:]
+	if s != "" && s[0] == '"' {
+		end := stringEnd(s[1:])
+		if end < 0 {
+			return "", "", "", false
+		}
+		value, rest = s[:end+2], s[end+2:]
+	} else {
+		i = 0
+		for i < len(s) && !isBlank(s[i]) && s[i] != '"' {
+			i++
+		}
+		value, rest = s[:i], s[i:]
+	}
+	if rest != "" && !isBlank(rest[0]) {
+		return "", "", "", false
+	}
+	return key, value, trimLeft(rest), true
+}
+
+const (
+	keyBegins = 1 << iota
+	keyContinues
+)
+
+var keyBytes = func() (t [256]uint8) {
+	for c := range t {
+		switch c := byte(c); {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_', c == '@':
+			t[c] = keyBegins | keyContinues
+		case isDigit(c), c == '.', c == '-', c == '/', c == ':':
+			t[c] = keyContinues
+		}
+	}
+	return t
+}()
+
+func unquote(value string) (string, bool) {
+	if value == "" || value[0] != '"' {
+		return value, true
+	}
+	text, err := strconv.Unquote(value)
+	return text, err == nil && (utf8.ValidString(text) || !strings.Contains(value, `\`))
+}

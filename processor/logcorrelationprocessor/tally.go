@@ -1,0 +1,117 @@
+package logcorrelationprocessor
+
+// place is where a field was found.
+type place uint8
+
+const (
+	placeAttributes place = iota
+	placeBody
+	placeJSON
+	placeLogfmt
+	placePattern
+	placeSpan
+	placeEvent
+	placeCount
+)
+
+var placeNames = [placeCount]string{"attributes", "body", "json", "logfmt", "pattern", "span", "span_event"}
+
+// outcome is what became of a field.
+type outcome uint8
+
+const (
+	// outcomeNone is that of a field that is no news: it says nothing, or names
+	// something else than what was sought without contradicting it.
+	outcomeNone outcome = iota
+	outcomeMoved
+	outcomeRead
+	outcomeConflict
+	outcomeUnreadable
+	outcomeCount
+)
+
+var outcomeNames = [outcomeCount]string{"", "moved", "read", "conflict", "unreadable"}
+
+// What is known of the trace of a record.
+const (
+	recordSent = iota
+	recordFound
+	recordMissing
+	recordCount
+)
+
+var recordNames = [recordCount]string{"sent", "found", "missing"}
+
+// series is one series of the metric of fields. All its parts come from the
+// configuration or from here, never from a sender.
+type series struct {
+	source  uint16
+	name    uint32
+	kind    kind
+	form    form
+	place   place
+	outcome outcome
+}
+
+// maxSeries is more than the records of all but odd batches have.
+const maxSeries = 32
+
+// tally counts the fields and records of one resource's batch. A batch has few
+// series, which are quicker to look through than to hash.
+type tally struct {
+	series  [maxSeries]series
+	counts  [maxSeries]int64
+	used    int
+	spilled map[series]int64
+	records [recordCount]int64
+}
+
+func (t *tally) add(s series) {
+	for i := range t.series[:t.used] {
+		if t.series[i] == s {
+			t.counts[i]++
+			return
+		}
+	}
+	if t.used < maxSeries {
+		t.series[t.used], t.counts[t.used] = s, 1
+		t.used++
+		return
+	}
+	if t.spilled == nil {
+		t.spilled = make(map[series]int64)
+	}
+	t.spilled[s]++
+}
+
+func (t *tally) each(fn func(series, int64)) {
+	for i, s := range t.series[:t.used] {
+		fn(s, t.counts[i])
+	}
+	for s, n := range t.spilled {
+		fn(s, n)
+	}
+}
+
+func (t *tally) reset() {
+	t.used, t.spilled, t.records = 0, nil, [recordCount]int64{}
+}
+
+// count counts the hits. Where another round follows, that one comes by all that
+// was not moved again.
+func (w *worker) count(p *plan, last bool) {
+	for i := range w.hits {
+		h := &w.hits[i]
+		switch {
+		case h.outcome == outcomeNone,
+			!last && h.outcome != outcomeMoved,
+			p.writesSpanFields && h.place == placeAttributes && (h.e == p.written[0] || h.e == p.written[1]):
+			continue
+		}
+		f := h.form
+		if h.outcome == outcomeUnreadable {
+			f = formUnknown
+		}
+		w.tally.add(series{source: p.source, name: h.e.name, kind: h.e.kind, form: f, place: h.place, outcome: h.outcome})
+	}
+}

@@ -1,0 +1,98 @@
+package logcorrelationprocessor
+
+import "go.opentelemetry.io/collector/pdata/pcommon"
+
+// bodyMode is what a body of text is taken for.
+type bodyMode uint8
+
+const (
+	// bodyAuto: a JSON object by its braces, else logfmt.
+	bodyAuto bodyMode = iota
+	bodyJSON
+	bodyLogfmt
+	bodyNone
+)
+
+var bodyNames = []string{bodyAuto: "auto", bodyJSON: "json", bodyLogfmt: "logfmt", bodyNone: "none"}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// trim cuts the blanks that may stand around a line.
+func trim(s string) string {
+	for s != "" && isBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return trimLeft(s)
+}
+
+func trimLeft(s string) string {
+	for s != "" && isBlank(s[0]) {
+		s = s[1:]
+	}
+	return s
+}
+
+// mayBeJSON and mayBeLogfmt look for a known key in text of that look, and see
+// one wherever parsing would find one. They spare most text the parsing.
+func (p *plan) mayBeJSON(line string) bool {
+	return (p.body == bodyAuto || p.body == bodyJSON) && len(line) > 1 && line[0] == '{' && line[len(line)-1] == '}' && hasJSONKey(line, p.root)
+}
+
+func (p *plan) mayBeLogfmt(line string) bool {
+	return (p.body == bodyAuto || p.body == bodyLogfmt) && line != "" && line[0] != '{' && hasLogfmtKey(line, p.root)
+}
+
+// worthLooking reports whether text is worth a round.
+func (p *plan) worthLooking(text string) bool {
+	line := trim(text)
+	return p.mayBeJSON(line) || p.mayBeLogfmt(line) || len(p.patterns) > 0
+}
+
+// lookInText looks for fields in a body of text. It returns the map that the text
+// stands for where it is one with fields.
+func (p *plan) lookInText(w *worker, text string) (fields pcommon.Map, ok bool) {
+	line := trim(text)
+	pl := placeJSON
+	switch {
+	case p.mayBeJSON(line):
+		fields = w.emptyFields()
+		ok = w.parser.parseJSON(fields, line)
+	case p.mayBeLogfmt(line):
+		pl = placeLogfmt
+		fields = w.emptyFields()
+		ok = w.parser.parseLogfmt(fields, line)
+	}
+	if ok {
+		others, found := len(w.hits), w.found
+		w.found = false
+		w.look(&p.reader, p.root, fields, pl)
+		if w.found {
+			return fields, true
+		}
+		w.hits, w.found = w.hits[:others], found
+	}
+	p.match(w, text)
+	return fields, false
+}
+
+// emptyFields returns the map for the fields of a text.
+func (w *worker) emptyFields() pcommon.Map {
+	if w.parser == nil {
+		w.parser, w.fields = new(parser), pcommon.NewMap()
+	}
+	return w.fields // parsing overwrites it
+}
+
+// worthParsing reports whether the text is to give way to its fields: where one
+// of them moves. Text that has no more than a message to move is kept where it
+// only looks like logfmt: event=click may be a message itself.
+func (p *plan) worthParsing(w *worker, hits []hit, fields, attributes pcommon.Map) bool {
+	if w.anyMoved(hits) {
+		return true
+	}
+	if hits[0].place == placeLogfmt && p.body == bodyAuto {
+		return false
+	}
+	m := message(hits)
+	return m != nil && p.liftable(attributes, fields, m.text)
+}
