@@ -22,13 +22,15 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/spanlake/spanlake/internal/npmtest"
 )
 
 // Services under load log into files of JSON, which are sent as events, and by
 // way of OTLP: each line with a context is at its span in SQL, at a time within
 // the span.
 func TestLogsJoinTheirSpans(t *testing.T) {
-	modules := nodeModules(t)
+	modules := npmtest.Modules(t, filepath.Join("testdata", "node"))
 	c := startCollector(t, t.TempDir())
 	files := map[string]string{"node": filepath.Join(t.TempDir(), "node.log"), "go": filepath.Join(t.TempDir(), "go.log")}
 	var services sync.WaitGroup
