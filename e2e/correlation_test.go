@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/contrib/bridges/otelslog"
@@ -189,18 +190,22 @@ func sellUnderLoad(ctx context.Context, to ports, file string) error {
 		otelslog.NewHandler("shop", otelslog.WithLoggerProvider(logging)),
 	))
 
+	// The SDK takes the end of a span by another clock than logs have: a thread that
+	// is preempted between its readings of the two ends spans before their logs.
+	now := func() trace.SpanEventOption { return trace.WithTimestamp(time.Now()) }
+
 	logger.InfoContext(ctx, "go started")
 	var load sync.WaitGroup
 	for worker := range workers {
 		load.Go(func() {
 			for i := range requests {
 				n := worker*requests + i
-				ctx, request := tracer.Start(ctx, "POST /checkout")
+				ctx, request := tracer.Start(ctx, "POST /checkout", now())
 				logger.InfoContext(ctx, fmt.Sprint("go request ", n), "n", n)
-				ctx, reserve := tracer.Start(ctx, "reserve")
+				ctx, reserve := tracer.Start(ctx, "reserve", now())
 				logger.WarnContext(ctx, fmt.Sprint("go reserve ", n), "n", n, slog.Group("item", "name", "socks"))
-				reserve.End()
-				request.End()
+				reserve.End(now())
+				request.End(now())
 			}
 		})
 	}
