@@ -177,7 +177,7 @@ var spanAttributeColumns = []Column{
 	{Name: "messaging.operation.type", ID: 218, Type: String, Optional: true, Encoding: Dict},
 	{Name: "error.type", ID: 219, Type: String, Optional: true, Encoding: Dict},
 	{Name: "network.peer.address", ID: 220, Type: String, Optional: true, Encoding: Length, NoBounds: true},
-	{Name: "user.id", ID: 221, Type: String, Optional: true, Encoding: Length},
+	{Name: "user.id", ID: 221, Type: String, Optional: true, Encoding: Dict},
 	{Name: "user_agent.original", ID: 222, Type: String, Optional: true, Encoding: Dict, NoBounds: true},
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ import (
 // footer for that, which for a few rows of a large store is nearly all it does.
 type planner struct {
 	db *duck.DB
+	// shadowed is set once a user may have given a function of the engine's
+	// another meaning.
+	shadowed bool
 }
 
 // disabledOptimizers are those that would drop a scan because a table is empty,
@@ -54,10 +58,19 @@ func (p *planner) close() {
 	}
 }
 
-// worthPlanning is false of queries without a restriction that can be used.
-func worthPlanning(sql string) bool {
-	sql = strings.ToLower(sql)
-	return strings.Contains(sql, "trace_id") || strings.Contains(sql, "timestamp")
+var (
+	createsFunction = regexp.MustCompile(`(?is)\bcreate\b.*\b(macro|function)\b`)
+	// readsSession finds functions whose answer is another in the second engine.
+	readsSession = regexp.MustCompile(`(?i)getvariable|current_setting|nextval|currval`)
+	// restricts finds the columns whose filters are of use.
+	restricts = regexp.MustCompile(`(?i)trace_id|timestamp`)
+)
+
+// plans reports whether the query is one that can be planned in another engine
+// and whose plan may tell something.
+func (p *planner) plans(sql string) bool {
+	p.shadowed = p.shadowed || createsFunction.MatchString(sql)
+	return !p.shadowed && restricts.MatchString(sql) && !readsSession.MatchString(sql)
 }
 
 // needs returns the rows that the query needs of each view, by name. A view

@@ -192,6 +192,24 @@ func TestAQueryOpensOnlyTheFilesItNeeds(t *testing.T) {
 	require.Len(t, shown(), 5)
 }
 
+// What a session holds is not known to the engine that plans.
+func TestTheStateOfASessionCounts(t *testing.T) {
+	dir := t.TempDir()
+	store := storetest.New(t, dir)
+	var files []lake.File
+	for i := range 5 {
+		files = append(files, store.File("traces", fmt.Sprintf("select make_timestamp_ns(%d) as timestamp, repeat('%d', 32) as trace_id from range(100)", ten+int64(i)*int64(time.Hour), i)))
+	}
+	store.Commit(files)
+	s := openReader(t, dir)
+	require.Empty(t, ask(t, s, "set variable id = repeat('3', 32)"))
+	require.Equal(t, []string{"100"}, ask(t, s, "select count(*) from spans where trace_id = coalesce(getvariable('id'), 'none')"))
+	require.Empty(t, ask(t, s, "create temp table mine as select repeat('2', 32) as trace_id"))
+	require.Equal(t, []string{"100"}, ask(t, s, "select count(*) from spans where trace_id in (from mine)"))
+	require.Empty(t, ask(t, s, "create macro repeat(a, b) as '44444444444444444444444444444444'"))
+	require.Equal(t, []string{"100"}, ask(t, s, "select count(*) from spans where trace_id = repeat('none', 1)"))
+}
+
 func TestTheWindowBoundsTheViews(t *testing.T) {
 	dir := t.TempDir()
 	store := storetest.New(t, dir)

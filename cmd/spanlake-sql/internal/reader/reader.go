@@ -180,7 +180,7 @@ func (r *Reader) define(ctx context.Context, sql string) error {
 
 // needs returns which rows of which views the query needs, where that is known.
 func (r *Reader) needs(ctx context.Context, sql string) (map[string]needed, bool) {
-	if len(r.snapshot.Files) < planFrom || !worthPlanning(sql) {
+	if !r.planner.plans(sql) || len(r.snapshot.Files) < planFrom {
 		return nil, false
 	}
 	if r.planner.db == nil {
