@@ -62,6 +62,7 @@ func TestSettingsOfASource(t *testing.T) {
 
 func TestLimitsOfConfig(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
+	cfg.Settings.Fields.TraceID = nil
 	for i := range maxNames + 1 {
 		cfg.Settings.Fields.TraceID = append(cfg.Settings.Fields.TraceID, fmt.Sprint("id", i))
 	}
@@ -70,7 +71,7 @@ func TestLimitsOfConfig(t *testing.T) {
 	}
 	cfg.Settings.Patterns[0] = strings.Repeat("x", maxPatternLen+1)
 	err := cfg.Validate()
-	require.ErrorContains(t, err, "fields::trace_id: 289 names: there must be at most 256")
+	require.ErrorContains(t, err, "fields::trace_id: 257 names: there must be at most 256")
 	require.ErrorContains(t, err, "patterns: 17 patterns: there must be at most 16")
 	require.ErrorContains(t, err, "patterns[0]: 1025 bytes: a pattern must have at most 1024")
 }

@@ -1,7 +1,9 @@
 package logcorrelationprocessor
 
 import (
+	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -169,5 +171,43 @@ func forEach(ld plog.Logs, fn func(plog.LogRecord)) {
 				fn(lr)
 			}
 		}
+	}
+}
+
+// runtimeStats is how much was ever allocated.
+type runtimeStats struct{ allocated uint64 }
+
+func (s *runtimeStats) read() {
+	var of runtime.MemStats
+	runtime.ReadMemStats(&of)
+	s.allocated = of.TotalAlloc
+}
+
+func manyKeys(n int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		fmt.Fprintf(&b, `,"k%d":%d`, i, i)
+	}
+	return b.String()
+}
+
+func manyPairs(n int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		fmt.Fprintf(&b, ` k%d=%d`, i, i)
+	}
+	return b.String()
+}
+
+// nestedMessages is a message within a message and so on, as long as escaping
+// lets it be at most n bytes.
+func nestedMessages(n int) string {
+	s := `{"level":"info","message":"m"}`
+	for {
+		text, _ := json.Marshal(map[string]string{"message": s})
+		if len(text) > n {
+			return s
+		}
+		s = string(text)
 	}
 }

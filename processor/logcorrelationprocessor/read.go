@@ -45,7 +45,7 @@ type reader struct {
 	// assume; else such times are not read.
 	offset    int
 	hasOffset bool
-	levels levelScale
+	levels    levelScale
 }
 
 // read reads the field e into r, which is empty.
