@@ -204,8 +204,8 @@ func manyPairs(n int) string {
 func nestedMessages(n int) string {
 	s := `{"level":"info","message":"m"}`
 	for {
-		text, _ := json.Marshal(map[string]string{"message": s})
-		if len(text) > n {
+		text, err := json.Marshal(map[string]string{"message": s})
+		if err != nil || len(text) > n {
 			return s
 		}
 		s = string(text)

@@ -81,24 +81,24 @@ func mixed(t *testing.T) (ld plog.Logs, fields, records []metricdata.DataPoint[i
 		record{attrs: m{"trace_id": ""}, body: "text"},
 		record{body: `{"msg":"level=warn msg=hi","dd":{"trace_id":"1"}}`},
 	)
-	return ld, []metricdata.DataPoint[int64]{
-			fieldsPoint("", "trace_id", "trace_id", "attributes", "hex", "moved", 1),
-			fieldsPoint("", "trace_id", "trace_id", "attributes", "hex", "conflict", 1),
-			fieldsPoint("", "trace_id", "trace_id", "body", "hex", "moved", 1),
-			fieldsPoint("", "trace_id", "trace", "attributes", "google", "read", 1),
-			fieldsPoint("", "trace_id", "dd.trace_id", "json", "decimal", "moved", 1),
-			fieldsPoint("", "span_id", "span_id", "attributes", "hex", "moved", 1),
-			fieldsPoint("", "span_id", "span_id", "attributes", "unknown", "unreadable", 1),
-			fieldsPoint("", "trace_flags", "trace_flags", "attributes", "hex", "moved", 1),
-			fieldsPoint("", "timestamp", "dt", "body", "rfc3339", "moved", 1),
-			fieldsPoint("", "severity", "level", "body", "name", "moved", 1),
-			fieldsPoint("", "severity", "level", "logfmt", "name", "moved", 1),
-			fieldsPoint("", "message", "message", "body", "text", "moved", 1),
-			fieldsPoint("", "message", "msg", "json", "text", "moved", 1),
-			fieldsPoint("", "message", "msg", "logfmt", "text", "moved", 1),
-		}, []metricdata.DataPoint[int64]{
-			recordsPoint("", "sent", 1), recordsPoint("", "found", 4), recordsPoint("", "missing", 1),
-		}
+	fields = []metricdata.DataPoint[int64]{
+		fieldsPoint("", "trace_id", "trace_id", "attributes", "hex", "moved", 1),
+		fieldsPoint("", "trace_id", "trace_id", "attributes", "hex", "conflict", 1),
+		fieldsPoint("", "trace_id", "trace_id", "body", "hex", "moved", 1),
+		fieldsPoint("", "trace_id", "trace", "attributes", "google", "read", 1),
+		fieldsPoint("", "trace_id", "dd.trace_id", "json", "decimal", "moved", 1),
+		fieldsPoint("", "span_id", "span_id", "attributes", "hex", "moved", 1),
+		fieldsPoint("", "span_id", "span_id", "attributes", "unknown", "unreadable", 1),
+		fieldsPoint("", "trace_flags", "trace_flags", "attributes", "hex", "moved", 1),
+		fieldsPoint("", "timestamp", "dt", "body", "rfc3339", "moved", 1),
+		fieldsPoint("", "severity", "level", "body", "name", "moved", 1),
+		fieldsPoint("", "severity", "level", "logfmt", "name", "moved", 1),
+		fieldsPoint("", "message", "message", "body", "text", "moved", 1),
+		fieldsPoint("", "message", "msg", "json", "text", "moved", 1),
+		fieldsPoint("", "message", "msg", "logfmt", "text", "moved", 1),
+	}
+	records = []metricdata.DataPoint[int64]{recordsPoint("", "sent", 1), recordsPoint("", "found", 4), recordsPoint("", "missing", 1)}
+	return ld, fields, records
 }
 
 func TestProcessorCorrelatesAndCounts(t *testing.T) {
