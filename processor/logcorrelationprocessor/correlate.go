@@ -26,15 +26,17 @@ const traceFlags = 0xff
 // wraps the lines of its containers: each round is on a shorter body.
 func (p *plan) correlate(w *worker, lr plog.LogRecord) {
 	sent := !lr.TraceID().IsEmpty()
+	again := false
 	for p.round(w, lr) {
+		again = true
 	}
 	switch {
 	case sent:
 		w.tally.records[recordSent]++
-	case lr.TraceID().IsEmpty():
-		w.tally.records[recordMissing]++
-	default:
+	case (w.found || again) && !lr.TraceID().IsEmpty():
 		w.tally.records[recordFound]++
+	default:
+		w.tally.records[recordMissing]++
 	}
 	if p.writesSpanFields {
 		writeSpanFields(lr)

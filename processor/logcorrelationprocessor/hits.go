@@ -113,16 +113,18 @@ func (w *worker) lookInto(rd *reader, l *level, m pcommon.Map, p place, top int)
 }
 
 // remove removes the fields that were moved, and a map that this emptied. hits
-// are those of m. A message is left to removeMessages.
+// are those of m, one of them moved. A message is left to removeMessages.
 func remove(l *level, m pcommon.Map, hits []hit) {
 	r := remover{hits: hits}
-	top := 0
+	r.seek()
 	m.RemoveIf(func(key string, v pcommon.Value) bool {
-		gone := false
-		if r.next < len(hits) && hits[r.next].top == top {
-			gone = r.at(l.find(key), v)
+		top := r.top
+		r.top++
+		if top != r.wanted {
+			return false
 		}
-		top++
+		gone := r.at(l.find(key), v)
+		r.seek()
 		return gone
 	})
 }
@@ -131,6 +133,24 @@ func remove(l *level, m pcommon.Map, hits []hit) {
 type remover struct {
 	hits []hit
 	next int
+	// top is the position in the outermost map, wanted the next one there with
+	// a hit that was moved.
+	top, wanted int
+}
+
+// seek finds wanted, and goes past the hits before.
+func (r *remover) seek() {
+	first := r.next // of the hits at one position
+	for i := r.next; i < len(r.hits); i++ {
+		if r.hits[i].top != r.hits[first].top {
+			first = i
+		}
+		if r.hits[i].outcome == outcomeMoved {
+			r.next, r.wanted = first, r.hits[i].top
+			return
+		}
+	}
+	r.next, r.wanted = len(r.hits), -1
 }
 
 // at reports whether v is to be removed.

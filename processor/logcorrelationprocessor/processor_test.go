@@ -80,11 +80,12 @@ func mixed(t *testing.T) (ld plog.Logs, fields, records []metricdata.DataPoint[i
 		record{attrs: m{"trace": "projects/p/traces/" + traceA}},
 		record{attrs: m{"trace_id": ""}, body: "text"},
 		record{body: `{"msg":"level=warn msg=hi","dd":{"trace_id":"1"}}`},
+		record{body: m{"trace_id": traceA, "message": "{\"k\":{}}"}}, // of the second round, nothing is left
 	)
 	fields = []metricdata.DataPoint[int64]{
 		fieldsPoint("", "trace_id", "trace_id", "attributes", "hex", "moved", 1),
 		fieldsPoint("", "trace_id", "trace_id", "attributes", "hex", "conflict", 1),
-		fieldsPoint("", "trace_id", "trace_id", "body", "hex", "moved", 1),
+		fieldsPoint("", "trace_id", "trace_id", "body", "hex", "moved", 2),
 		fieldsPoint("", "trace_id", "trace", "attributes", "google", "read", 1),
 		fieldsPoint("", "trace_id", "dd.trace_id", "json", "decimal", "moved", 1),
 		fieldsPoint("", "span_id", "span_id", "attributes", "hex", "moved", 1),
@@ -93,11 +94,11 @@ func mixed(t *testing.T) (ld plog.Logs, fields, records []metricdata.DataPoint[i
 		fieldsPoint("", "timestamp", "dt", "body", "rfc3339", "moved", 1),
 		fieldsPoint("", "severity", "level", "body", "name", "moved", 1),
 		fieldsPoint("", "severity", "level", "logfmt", "name", "moved", 1),
-		fieldsPoint("", "message", "message", "body", "text", "moved", 1),
+		fieldsPoint("", "message", "message", "body", "text", "moved", 2),
 		fieldsPoint("", "message", "msg", "json", "text", "moved", 1),
 		fieldsPoint("", "message", "msg", "logfmt", "text", "moved", 1),
 	}
-	records = []metricdata.DataPoint[int64]{recordsPoint("", "sent", 1), recordsPoint("", "found", 4), recordsPoint("", "missing", 1)}
+	records = []metricdata.DataPoint[int64]{recordsPoint("", "sent", 1), recordsPoint("", "found", 5), recordsPoint("", "missing", 1)}
 	return ld, fields, records
 }
 
@@ -112,6 +113,7 @@ func TestProcessorCorrelatesAndCounts(t *testing.T) {
 		{trace: traceA, attrs: m{"trace": "projects/p/traces/" + traceA}},
 		{attrs: m{"trace_id": ""}, body: "text"},
 		{trace: "00000000000000000000000000000001", sevNumber: 13, sevText: "warn", body: "hi"},
+		{trace: traceA, body: `{"k":{}}`},
 	}, plainOf(got))
 	for _, rl := range got.ResourceLogs().All() {
 		require.Equal(t, m{"trace_id": traceB}, rl.Resource().Attributes().AsRaw())
