@@ -78,7 +78,7 @@ func (p *plan) round(w *worker, lr plog.LogRecord) bool {
 	if isMap && w.anyMoved(ofBody) {
 		remove(p.root, fields, ofBody)
 	}
-	lifted := p.moveMessage(w, attributes, body, fields, isMap, ofAttributes)
+	lifted := w.message && p.moveMessage(w, attributes, body, fields, isMap, ofAttributes)
 	if isText && isMap && !lifted {
 		fields.MoveTo(body.SetEmptyMap())
 	}

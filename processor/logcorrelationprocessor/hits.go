@@ -26,11 +26,17 @@ type worker struct {
 	found bool
 	// numeric is set where a severity is a number of unknown scale.
 	numeric bool
+	// message is set where there is one.
+	message bool
 
 	before, after properties
 	// differ is set when the readable trace IDs are not all of one trace.
 	differ bool
 	tally  tally
+
+	// parser and fields, which are there once a text had any, are for text.
+	parser *parser
+	fields pcommon.Map
 }
 
 const (
@@ -40,12 +46,20 @@ const (
 	maxIdleHits = 64
 )
 
+// forget lets go of the texts of records.
+func (w *worker) forget() {
+	clear(w.hits[:cap(w.hits)])
+	if w.parser != nil {
+		w.fields.Clear()
+	}
+}
+
 func (w *worker) reset() {
 	if cap(w.hits) > maxIdleHits {
 		w.hits = nil
 	}
 	w.hits = w.hits[:0]
-	w.found, w.numeric = false, false
+	w.found, w.numeric, w.message = false, false, false
 }
 
 // look appends the fields of m to the hits: those of its maps as well, and those
@@ -102,6 +116,7 @@ func (w *worker) next() *hit {
 func (w *worker) noteResult(h *hit) {
 	w.found = w.found || h.result != readNone
 	w.numeric = w.numeric || h.result == readLevel
+	w.message = w.message || h.form == formText
 }
 
 func (w *worker) lookInto(rd *reader, l *level, m pcommon.Map, p place, top int) {

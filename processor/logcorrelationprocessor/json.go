@@ -52,24 +52,27 @@ func stringEnd(s string) int {
 	return -1
 }
 
-// parseJSON reads a JSON object by RFC 8259, where nothing gets lost by it: no
-// key is there twice, no string holds half a surrogate pair, and a number that
-// neither 64 bits nor a double hold becomes a string of its digits. Strings
+// parseJSON reads a JSON object by RFC 8259 into dst, where nothing gets lost by
+// it: no key is there twice, no string holds half a surrogate pair, and a number
+// that neither 64 bits nor a double hold becomes a string of its digits. Strings
 // without escapes share the memory of s.
-func parseJSON(s string) (pcommon.Map, bool) {
-	p := jsonParser{s: s}
-	v := pcommon.NewValueMap()
-	p.object(v.Map(), 1)
-	return v.Map(), !p.failed && p.pos == len(s)
+func (p *parser) parseJSON(dst pcommon.Map, s string) bool {
+	p.s, p.pos, p.failed = s, 0, false
+	p.object(dst, 1)
+	p.s = ""
+	return !p.failed && p.pos == len(s)
 }
 
-type jsonParser struct {
-	s      string
-	pos    int
-	failed bool
+// parser reads text into maps. It is used again for the sake of its builders,
+// one for each level of nesting; it does not hold on to the text.
+type parser struct {
+	s        string
+	pos      int
+	failed   bool
+	builders [maxJSONDepth]xpdata.MapBuilder
 }
 
-func (p *jsonParser) skipSpace() {
+func (p *parser) skipSpace() {
 	for p.pos < len(p.s) {
 		if !isBlank(p.s[p.pos]) {
 			return
@@ -78,7 +81,7 @@ func (p *jsonParser) skipSpace() {
 	}
 }
 
-func (p *jsonParser) accept(c byte) bool {
+func (p *parser) accept(c byte) bool {
 	if p.pos < len(p.s) && p.s[p.pos] == c {
 		p.pos++
 		return true
@@ -86,7 +89,7 @@ func (p *jsonParser) accept(c byte) bool {
 	return false
 }
 
-func (p *jsonParser) expect(text string) {
+func (p *parser) expect(text string) {
 	if strings.HasPrefix(p.s[p.pos:], text) {
 		p.pos += len(text)
 	} else {
@@ -94,35 +97,38 @@ func (p *jsonParser) expect(text string) {
 	}
 }
 
-// usualMembers is room for the members of most objects.
-const usualMembers = 8
+// Room for the members of most objects.
+const (
+	usualMembers       = 8
+	usualNestedMembers = 3
+)
 
-func (p *jsonParser) object(dst pcommon.Map, depth int) {
+func (p *parser) object(dst pcommon.Map, depth int) {
 	p.expect("{")
 	p.skipSpace()
 	if p.failed || depth > maxJSONDepth || p.accept('}') {
 		p.failed = p.failed || depth > maxJSONDepth
 		return
 	}
-	var b xpdata.MapBuilder
-	b.EnsureCapacity(usualMembers)
-	for more := true; more; more = p.accept(',') {
+	b := &p.builders[depth-1]
+	if depth == 1 {
+		b.EnsureCapacity(usualMembers)
+	} else {
+		b.EnsureCapacity(usualNestedMembers)
+	}
+	for more := true; more && !p.failed; more = p.accept(',') {
 		p.skipSpace()
 		key := p.string()
 		p.skipSpace()
 		p.expect(":")
 		p.skipSpace()
-		if p.failed {
-			return
+		if !p.failed {
+			p.value(b.AppendEmpty(key), depth+1)
 		}
-		p.value(b.AppendEmpty(key), depth+1)
 		p.skipSpace()
-		if p.failed {
-			return
-		}
 	}
 	p.expect("}")
-	b.UnsafeIntoMap(dst)
+	b.UnsafeIntoMap(dst) // in any case, so that the builder is empty
 	p.failed = p.failed || hasTwice(dst)
 }
 
@@ -148,7 +154,7 @@ func hasTwice(m pcommon.Map) bool {
 	return false
 }
 
-func (p *jsonParser) list(dst pcommon.Slice, depth int) {
+func (p *parser) list(dst pcommon.Slice, depth int) {
 	p.expect("[")
 	p.skipSpace()
 	if p.failed || depth > maxJSONDepth || p.accept(']') {
@@ -166,7 +172,7 @@ func (p *jsonParser) list(dst pcommon.Slice, depth int) {
 	p.expect("]")
 }
 
-func (p *jsonParser) value(dst pcommon.Value, depth int) {
+func (p *parser) value(dst pcommon.Value, depth int) {
 	if p.pos >= len(p.s) {
 		p.failed = true
 		return
@@ -191,7 +197,7 @@ func (p *jsonParser) value(dst pcommon.Value, depth int) {
 	}
 }
 
-func (p *jsonParser) digits() int {
+func (p *parser) digits() int {
 	start := p.pos
 	for p.pos < len(p.s) && isDigit(p.s[p.pos]) {
 		p.pos++
@@ -199,7 +205,7 @@ func (p *jsonParser) digits() int {
 	return p.pos - start
 }
 
-func (p *jsonParser) number(dst pcommon.Value) {
+func (p *parser) number(dst pcommon.Value) {
 	start := p.pos
 	p.accept('-')
 	if !p.accept('0') && p.digits() == 0 {
@@ -271,7 +277,7 @@ func significant(dst []byte, number string) []byte {
 	return dst
 }
 
-func (p *jsonParser) string() string {
+func (p *parser) string() string {
 	p.expect(`"`)
 	if p.failed {
 		return ""
@@ -294,7 +300,7 @@ func (p *jsonParser) string() string {
 }
 
 // escaped reads on in a string that began at start, from its first escape.
-func (p *jsonParser) escaped(start int) string {
+func (p *parser) escaped(start int) string {
 	end := stringEnd(p.s[p.pos:])
 	if end < 0 {
 		p.failed = true
@@ -321,7 +327,7 @@ func (p *jsonParser) escaped(start int) string {
 
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-func (p *jsonParser) escape(text []byte) []byte {
+func (p *parser) escape(text []byte) []byte {
 	c := p.s[p.pos]
 	p.pos++
 	if c != 'u' {
@@ -340,7 +346,7 @@ func (p *jsonParser) escape(text []byte) []byte {
 	return utf8.AppendRune(text, r)
 }
 
-func (p *jsonParser) hex4() rune {
+func (p *parser) hex4() rune {
 	if len(p.s)-p.pos < 4 {
 		p.failed = true
 		return 0

@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/xpdata"
 )
 
 // A line of logfmt is nothing but key=value pairs with blanks between them. A
@@ -29,25 +28,23 @@ func hasLogfmtKey(s string, l *level) bool {
 	return known
 }
 
-// parseLogfmt reads a line of logfmt whose keys are all different. Strings
-// without escapes share the memory of s.
-func parseLogfmt(s string) (pcommon.Map, bool) {
-	v := pcommon.NewValueMap()
-	var b xpdata.MapBuilder
+// parseLogfmt reads a line of logfmt whose keys are all different into dst.
+// Strings without escapes share the memory of s.
+func (p *parser) parseLogfmt(dst pcommon.Map, s string) bool {
+	b := &p.builders[0]
 	b.EnsureCapacity(usualMembers)
-	for s != "" {
-		key, value, rest, ok := nextPair(s)
-		if !ok {
-			return v.Map(), false
+	ok := true
+	for s != "" && ok {
+		var key, value string
+		if key, value, s, ok = nextPair(s); !ok {
+			break
 		}
-		if value, ok = unquote(value); !ok {
-			return v.Map(), false
+		if value, ok = unquote(value); ok {
+			b.AppendEmpty(key).SetStr(value)
 		}
-		b.AppendEmpty(key).SetStr(value)
-		s = rest
 	}
-	b.UnsafeIntoMap(v.Map())
-	return v.Map(), !hasTwice(v.Map())
+	b.UnsafeIntoMap(dst) // in any case, so that the builder is empty
+	return ok && !hasTwice(dst)
 }
 
 // nextPair cuts the first pair and the blanks behind it from s, which is not empty. The value still

@@ -109,10 +109,9 @@ func requireNothingLost(t require.TestingT, p *plan, before, after plog.LogRecor
 			} else if after.Body().Type() == pcommon.ValueTypeStr && after.Body().Str() == l.value.Str() {
 				continue
 			}
-			line := trim(l.value.Str())
-			fields, ok := parseJSON(line)
+			fields, ok := parse((*parser).parseJSON, l.value.Str())
 			if !ok {
-				fields, ok = parseLogfmt(line)
+				fields, ok = parse((*parser).parseLogfmt, l.value.Str())
 			}
 			require.True(t, ok, "%s is gone", l)
 			todo = append(todo, leaves(p.root, nil, fields)...)

@@ -86,6 +86,7 @@ func (c *correlator) traces(ctx context.Context, td ptrace.Traces) (ptrace.Trace
 func (c *correlator) report(ctx context.Context, p *plan, w *worker) {
 	c.telemetry.add(ctx, p.source, &w.tally)
 	w.tally.reset()
+	w.forget()
 }
 
 func (c *correlator) planOf(r pcommon.Resource) *plan {

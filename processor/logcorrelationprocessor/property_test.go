@@ -276,7 +276,7 @@ func FuzzText(f *testing.F) {
 		lr.Body().SetStr(s)
 		requireSound(t, p, lr)
 
-		if fields, ok := parseJSON(trim(s)); ok && utf8.ValidString(s) {
+		if fields, ok := parse((*parser).parseJSON, s); ok && utf8.ValidString(s) {
 			var want any
 			d := json.NewDecoder(strings.NewReader(s))
 			d.UseNumber()

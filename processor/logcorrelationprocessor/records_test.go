@@ -137,7 +137,7 @@ func TestRecords(t *testing.T) {
 				requireBecomes(t, p, in, want)
 				return
 			}
-			fields, ok := parseJSON(c.JSON)
+			fields, ok := parse((*parser).parseJSON, c.JSON)
 			require.True(t, ok)
 			in.body = fields.AsRaw()
 			requireBecomes(t, p, in, want)

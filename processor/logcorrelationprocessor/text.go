@@ -55,10 +55,12 @@ func (p *plan) lookInText(w *worker, text string) (fields pcommon.Map, ok bool) 
 	pl := placeJSON
 	switch {
 	case p.mayBeJSON(line):
-		fields, ok = parseJSON(line)
+		fields = w.emptyFields()
+		ok = w.parser.parseJSON(fields, line)
 	case p.mayBeLogfmt(line):
 		pl = placeLogfmt
-		fields, ok = parseLogfmt(line)
+		fields = w.emptyFields()
+		ok = w.parser.parseLogfmt(fields, line)
 	}
 	if ok {
 		others, found := len(w.hits), w.found
@@ -71,6 +73,14 @@ func (p *plan) lookInText(w *worker, text string) (fields pcommon.Map, ok bool) 
 	}
 	p.match(w, text)
 	return fields, false
+}
+
+// emptyFields returns the map for the fields of a text.
+func (w *worker) emptyFields() pcommon.Map {
+	if w.parser == nil {
+		w.parser, w.fields = new(parser), pcommon.NewMap()
+	}
+	return w.fields // parsing overwrites it
 }
 
 // worthParsing reports whether the text is to give way to its fields: where one

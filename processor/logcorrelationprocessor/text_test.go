@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 // numbersAsWritten puts the numbers of want, which are text, into got where got
@@ -46,6 +47,12 @@ func numbersAsWritten(want, got any) any {
 	return got
 }
 
+func parse(by func(*parser, pcommon.Map, string) bool, text string) (pcommon.Map, bool) {
+	dst := pcommon.NewMap()
+	ok := by(new(parser), dst, trim(text))
+	return dst, ok
+}
+
 func TestParseJSON(t *testing.T) {
 	tests := []struct {
 		name, text string
@@ -78,7 +85,7 @@ func TestParseJSON(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := parseJSON(trim(tt.text))
+			got, ok := parse((*parser).parseJSON, tt.text)
 			require.Equal(t, tt.want != nil, ok)
 			if ok {
 				require.Equal(t, tt.want, got.AsRaw())
@@ -110,7 +117,7 @@ func TestParseLogfmt(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := parseLogfmt(trim(tt.text))
+			got, ok := parse((*parser).parseLogfmt, tt.text)
 			require.Equal(t, tt.want != nil, ok)
 			if ok {
 				require.Equal(t, tt.want, got.AsRaw())
