@@ -46,8 +46,11 @@ const (
 	maxIdleHits = 64
 )
 
-// forget lets go of the texts of records.
+// forget lets go of the texts of records, and of the room that odd ones took.
 func (w *worker) forget() {
+	if cap(w.hits) > maxIdleHits {
+		w.hits = nil
+	}
 	clear(w.hits[:cap(w.hits)])
 	if w.parser != nil {
 		w.fields.Clear()
@@ -55,9 +58,6 @@ func (w *worker) forget() {
 }
 
 func (w *worker) reset() {
-	if cap(w.hits) > maxIdleHits {
-		w.hits = nil
-	}
 	w.hits = w.hits[:0]
 	w.found, w.numeric, w.message = false, false, false
 }
