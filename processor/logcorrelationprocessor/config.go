@@ -185,22 +185,29 @@ const (
 // the ones for all.
 func (c *Config) Validate() error {
 	errs := c.Settings.validate("")
-	ofAll := len(errs) > 0 // and so of the sources
+	ofAll := make(map[string]bool, len(errs))
+	for _, err := range errs {
+		ofAll[err.Error()] = true
+	}
 	if c.Output != outputRecord && c.Output != outputSpanFields {
 		errs = append(errs, fmt.Errorf("output: %q: must be %s or %s", c.Output, outputRecord, outputSpanFields))
 	}
-	named := make(map[string]bool)
+	listed := make(map[string]bool)
 	for i := range c.Sources {
 		s := &c.Sources[i]
 		key := fmt.Sprintf("sources[%d]", i)
 		if s.Name == "" {
 			errs = append(errs, fmt.Errorf("%s::name: %q: a source must have a name", key, s.Name))
-		} else if named[s.Name] {
+		} else if listed[s.Name] {
 			errs = append(errs, fmt.Errorf("%s::name: %q: a source must be listed once", key, s.Name))
 		}
-		named[s.Name] = true
-		if of := s.Settings.over(&c.Settings); !ofAll {
-			errs = append(errs, of.validate(key+"::")...)
+		listed[s.Name] = true
+		of := s.Settings.over(&c.Settings)
+		named := of.validate(key + "::")
+		for i, err := range of.validate("") {
+			if !ofAll[err.Error()] { // else it is not the source's
+				errs = append(errs, named[i])
+			}
 		}
 	}
 	return errors.Join(errs...)

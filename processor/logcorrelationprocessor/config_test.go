@@ -105,6 +105,7 @@ func TestConfigFaultsAreNamed(t *testing.T) {
 			`patterns[3]: "trace_id": a group must be named once`,
 		}},
 		{"source_faults", []string{
+			`time_zone: "CET": must be UTC or an offset as +02:00`,
 			`sources[0]::name: "": a source must have a name`,
 			`sources[0]::parse_body: "xml": must be one of auto, json, logfmt, none`,
 			`sources[2]::name: "shop": a source must be listed once`,
@@ -122,6 +123,7 @@ func TestConfigFaultsAreNamed(t *testing.T) {
 			for _, w := range tt.want {
 				require.ErrorContains(t, err, w)
 			}
+			require.Len(t, strings.Split(err.Error(), "\n"), len(tt.want), "a fault twice, or another")
 		})
 	}
 }

@@ -80,7 +80,8 @@ func (w *worker) emptyFields() pcommon.Map {
 	if w.parser == nil {
 		w.parser, w.fields = new(parser), pcommon.NewMap()
 	}
-	return w.fields // parsing overwrites it
+	w.fields.Clear()
+	return w.fields
 }
 
 // worthParsing reports whether the text is to give way to its fields: where one
