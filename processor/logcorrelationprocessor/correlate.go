@@ -65,10 +65,16 @@ func (p *plan) round(w *worker, lr plog.LogRecord) bool {
 	if w.numeric {
 		w.readLevels(attributes, fields, isMap || isText)
 	}
+	ofBody := w.hits[ofAttributes:]
+	w.wrapped = wrapped{}
+	if w.message {
+		if m := message(ofBody); m != nil {
+			w.wrapped = p.peek(w, m.text)
+		}
+	}
 	w.load(lr)
 	w.decide(false)
 
-	ofBody := w.hits[ofAttributes:]
 	if w.anyMoved(w.hits[:ofAttributes]) {
 		remove(p.root, attributes, w.hits[:ofAttributes])
 	}

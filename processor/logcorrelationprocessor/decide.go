@@ -75,13 +75,19 @@ func (w *worker) decide(fixed bool) {
 	if !w.differ && !fixed {
 		w.decideSpan(&b)
 	}
-	if h := b.hit[kindTimestamp]; h != nil && w.before.time == 0 {
+	switch h := b.hit[kindTimestamp]; {
+	case w.before.time != 0:
+	case w.wrapped.time != 0:
+		w.after.time = w.wrapped.time
+	case h != nil:
 		w.after.time = h.num
 	}
 	switch h := b.hit[kindSeverity]; {
 	case w.before.severity != 0:
 	case w.before.text != "":
 		w.after.severity = severityByText(w.before.text)
+	case w.wrapped.severity != 0:
+		w.after.severity, w.after.text = w.wrapped.severity, w.wrapped.text
 	case h != nil:
 		w.after.severity = h.num
 	}
@@ -164,7 +170,8 @@ func (w *worker) decideSpan(b *best) {
 // is that of the best field that agrees with the record, which may not be the
 // best field.
 func (w *worker) settle() {
-	agreed, order := false, uint32(orderNone)
+	hasText := w.after.text != ""
+	agreed, order := w.after.text != w.before.text, uint32(orderNone)
 	for i := range w.hits {
 		h := &w.hits[i]
 		switch {
@@ -190,7 +197,7 @@ func (w *worker) settle() {
 			agreed = true
 			if h.text != "" && h.order < order {
 				order = h.order
-				if w.before.text == "" {
+				if !hasText {
 					w.after.text = h.text
 				}
 			}

@@ -30,6 +30,8 @@ type worker struct {
 	message bool
 
 	before, after properties
+	// wrapped is what the message of the body says.
+	wrapped wrapped
 	// differ is set when the readable trace IDs are not all of one trace.
 	differ bool
 	tally  tally
@@ -37,6 +39,8 @@ type worker struct {
 	// parser and fields, which are there once a text had any, are for text.
 	parser *parser
 	fields pcommon.Map
+	// within, which is there once a message was text with fields, is for that.
+	within *worker
 }
 
 const (
@@ -54,6 +58,10 @@ func (w *worker) forget() {
 	clear(w.hits[:cap(w.hits)])
 	if w.parser != nil {
 		w.fields.Clear()
+	}
+	w.wrapped = wrapped{}
+	if w.within != nil {
+		w.within.forget()
 	}
 }
 

@@ -10,8 +10,9 @@ import (
 
 // A line of logfmt is nothing but key=value pairs with blanks between them. A
 // key has letters, digits and _ @ . - / : and begins with one of the first or _ or @.
-// A value has no blank and no quote, or is quoted as in Go. Text in which a
-// single word is no pair is no logfmt.
+// A value has no blank, quote or equals sign, or is quoted as in Go. Text in which
+// a single word is no pair is no logfmt. As text within text needs quotes, whose
+// escapes double its length, there can be few levels of it.
 
 // hasLogfmtKey reports whether all of s are pairs, one at least with a key that
 // l knows.
@@ -69,7 +70,7 @@ func nextPair(s string) (key, value, rest string, ok bool) {
 		value, rest = s[:end+2], s[end+2:]
 	} else {
 		i = 0
-		for i < len(s) && !isBlank(s[i]) && s[i] != '"' {
+		for i < len(s) && !isBlank(s[i]) && s[i] != '"' && s[i] != '=' {
 			i++
 		}
 		value, rest = s[:i], s[i:]

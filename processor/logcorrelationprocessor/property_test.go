@@ -267,7 +267,7 @@ func FuzzText(f *testing.F) {
 	for _, s := range []string{
 		`{"trace_id":"` + traceA + `","n":[1,2.5,-0,1e400,12345678901234567890,0.1234567890123456789],"s":"\ud83d\ude00\u0000\/","o":{"a":null,"b":true}}`,
 		`{"msg":"{\"msg\":\"{\\\"level\\\":\\\"info\\\"}\"}"}`, `{"a":1,"a":2,"level":"info"}`, `{"level":"info","x":"\ud800"}`,
-		`level=info msg="a\tb" ts=1700000000.5 k= url=/a?b=c`, `level=info level=warn`, `a=b c`, `{"level"`, `{}`, `=`, `"`,
+		`level=info msg="a\tb" ts=1700000000.5 k= url="/a?b=c"`, `msg=msg=msg=x`, `level=info level=warn`, `a=b c`, `{"level"`, `{}`, `=`, `"`,
 	} {
 		f.Add(s)
 	}
