@@ -1,9 +1,6 @@
 package logcorrelationprocessor
 
-import (
-	"math/bits"
-	"strings"
-)
+import "strings"
 
 // kind is the property of a log record that a field holds.
 type kind uint8
@@ -49,14 +46,20 @@ const (
 	orderNone     = 1 << 31
 )
 
+// The number of slots is constant, so that finding one takes neither a variable
+// shift nor a check of bounds. The default names take a seventh of them.
+const (
+	slotBits  = 10
+	slotCount = 1 << slotBits
+)
+
 // level is what to look for in one map: the keys that are fields, and the keys
 // whose maps may hold fields. It is read-only once built.
 type level struct {
 	// slots leads from a key's hash to the first of the entries that share it;
 	// 0 is none. The multiplier is chosen so that few do.
-	slots      []uint16
+	slots      [slotCount]uint16
 	multiplier uint32
-	shift      uint8
 	entries    []*entry // from 1
 }
 
@@ -141,15 +144,14 @@ func build(rests []rest) *level {
 	return l
 }
 
-// index fills the slots, four for each entry, by the best of some multipliers.
+// index fills the slots by the best of some multipliers.
 func (l *level) index() {
 	const attempts = 64
-	size := bits.Len(uint(4*len(l.entries) + 8))
-	l.shift = uint8(32 - size)
 	best, fewest := uint32(0), len(l.entries)
 	for i := range attempts {
 		l.multiplier = 2654435769 + 2*uint32(i)*40503
-		taken, shared := make([]bool, 1<<size), 0
+		var taken [slotCount]bool
+		shared := 0
 		for _, e := range l.entries[1:] {
 			if h := l.hash(e.key); taken[h] {
 				shared++
@@ -162,7 +164,6 @@ func (l *level) index() {
 		}
 	}
 	l.multiplier = best
-	l.slots = make([]uint16, 1<<size)
 	for i, e := range l.entries[1:] {
 		slot := &l.slots[l.hash(e.key)]
 		e.next, *slot = *slot, uint16(i+1)
@@ -174,7 +175,7 @@ func (l *level) index() {
 // one that is.
 func (l *level) hash(key string) uint32 {
 	n := len(key)
-	return (uint32(key[0]) | uint32(key[n-1])<<8 | uint32(n)<<16) * l.multiplier >> l.shift
+	return (uint32(key[0]) | uint32(key[n-1])<<8 | uint32(n)<<16) * l.multiplier >> (32 - slotBits)
 }
 
 // find returns the entry of key, or nil.
