@@ -38,7 +38,7 @@ var errBroken = errors.New("broken")
 // the end nothing else is on disk. -rapid.checks runs more of it.
 func TestLivesOfAStore(t *testing.T) {
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		require.NoError(t, f.Value.Set("30")) // each is many lives
+		require.NoError(t, f.Value.Set("10")) // each is many lives
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		l := &life{outer: t, disk: fsystest.NewCrash(), now: noon, rows: map[string]lifeRow{}, seen: map[string]struct{}{}}
