@@ -36,6 +36,9 @@ func (p Partition) Days() int {
 	return days
 }
 
+// Expires is when rows of any time in the hour have expired.
+func (p Partition) Expires() time.Time { return p.End().Add(time.Duration(p.Days()) * 24 * time.Hour) }
+
 // PartitionOf is the partition of a file by its path, if it lies in one.
 func PartitionOf(file string) (Partition, bool) {
 	dir := path.Dir(file)

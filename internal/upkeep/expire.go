@@ -14,7 +14,7 @@ const (
 	// believed.
 	ahead = 24 * time.Hour
 	// residence is how long a file stays whatever its time.
-	residence = time.Minute
+	residence = 30 * time.Second
 )
 
 // expire removes files whose partition is over: the last time that its hour can
@@ -58,12 +58,9 @@ func (k *Keeper) expire(ctx context.Context) error {
 // never expire.
 func (k *Keeper) over(p parquetfile.Partition, f lake.File, now time.Time) bool {
 	kept := time.Duration(p.Days()) * 24 * time.Hour
-	from := p.End()
-	if last := time.Unix(0, f.MaxTime); last.After(from) && !last.After(now.Add(ahead)) {
-		from = last
-	}
 	future := p.Begin().After(now.Add(ahead))
-	if !future && from.Add(kept).After(now) {
+	last := time.Unix(0, f.MaxTime)
+	if !future && (p.Expires().After(now) || !last.After(now.Add(ahead)) && last.Add(kept).After(now)) {
 		return false
 	}
 	info, err := k.FS.Stat(k.local(f.Path))

@@ -72,8 +72,8 @@ func (k *Keeper) next(snapshot lake.Snapshot) (job, bool) {
 	var best job
 	for dir, files := range small {
 		p, ok := parquetfile.PartitionOf(files[0].Path)
-		if !ok {
-			continue
+		if !ok || !p.Expires().After(now) {
+			continue // a merge would only make its files younger
 		}
 		state := k.seen[dir]
 		if state.files != len(files) {

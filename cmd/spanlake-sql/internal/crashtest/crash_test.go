@@ -30,8 +30,9 @@ const (
 	// A run under load lasts a random time between these, the shorter of which
 	// leaves enough files for a merge.
 	minRun, maxRun = time.Second, 3 * time.Second
-	// passes is for upkeep to come round, and for what it merged to go.
-	passes = 60 * time.Second
+	// passes is for upkeep to come round, for what has expired on arrival to stay
+	// its while, and for what it merged to go.
+	passes = 2 * time.Minute
 )
 
 // The collector is killed again and again while it writes, merges and expires.
