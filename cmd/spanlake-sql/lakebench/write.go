@@ -27,7 +27,7 @@ const (
 	// openFiles is the most small files that the hour under way has at 5,000 spans a
 	// second flushed every five seconds (TestDaySimulated of upkeep), each of 25,000
 	// spans: a 400th of ten million.
-	openFiles = 51
+	openFiles = 10
 	openShare = 400
 )
 
