@@ -10,10 +10,14 @@ type wrapped struct {
 	text           string // of the severity
 }
 
-// peek looks into the text that a message is, and in turn into the message there.
-// Each message is shorter than the text around it.
-func (p *plan) peek(w *worker, text string) (in wrapped) {
-	if !p.worthLooking(text) {
+// maxWrapped is how many messages are opened within another. Each may be little
+// shorter than the text around it, and each is parsed.
+const maxWrapped = 4
+
+// peek looks into the text of a message that is within depth others, counted with
+// itself, and in turn into the message there.
+func (p *plan) peek(w *worker, text string, depth int) (in wrapped) {
+	if depth > maxWrapped || !p.worthLooking(text) {
 		return in
 	}
 	if w.within == nil {
@@ -26,7 +30,7 @@ func (p *plan) peek(w *worker, text string) (in wrapped) {
 		w.readLevels(pcommon.NewMap(), fields, ok)
 	}
 	if m := message(w.hits); m != nil {
-		in = p.peek(w, m.text)
+		in = p.peek(w, m.text, depth+1)
 	}
 	var b best
 	for i := range w.hits {

@@ -27,10 +27,12 @@ const (
 	outcomeRead
 	outcomeConflict
 	outcomeUnreadable
+	// outcomeOverLimit is that of text that is kept whole, because of its size.
+	outcomeOverLimit
 	outcomeCount
 )
 
-var outcomeNames = [outcomeCount]string{"", "moved", "read", "conflict", "unreadable"}
+var outcomeNames = [outcomeCount]string{"", "moved", "read", "conflict", "unreadable", "over_limit"}
 
 // What is known of the trace of a record.
 const (
@@ -95,6 +97,13 @@ func (t *tally) each(fn func(series, int64)) {
 
 func (t *tally) reset() {
 	t.used, t.spilled, t.records = 0, nil, [recordCount]int64{}
+}
+
+// nameNone is the name of what is no field: text in the body.
+const nameNone = 0
+
+func (w *worker) countOverLimit(p *plan) {
+	w.tally.add(series{source: p.source, name: nameNone, kind: kindMessage, outcome: outcomeOverLimit})
 }
 
 // count counts the hits. Where another round follows, that one comes by all that

@@ -42,10 +42,11 @@ func (p *plan) mayBeLogfmt(line string) bool {
 	return (p.body == bodyAuto || p.body == bodyLogfmt) && line != "" && line[0] != '{' && hasLogfmtKey(line, p.root)
 }
 
+func (p *plan) mayHaveFields(line string) bool { return p.mayBeJSON(line) || p.mayBeLogfmt(line) }
+
 // worthLooking reports whether text is worth a round.
 func (p *plan) worthLooking(text string) bool {
-	line := trim(text)
-	return p.mayBeJSON(line) || p.mayBeLogfmt(line) || len(p.patterns) > 0
+	return len(p.patterns) > 0 || p.mayHaveFields(trim(text))
 }
 
 // lookInText looks for fields in a body of text. It returns the map that the text
