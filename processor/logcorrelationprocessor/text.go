@@ -49,19 +49,31 @@ func (p *plan) worthLooking(text string) bool {
 	return len(p.patterns) > 0 || p.mayHaveFields(trim(text))
 }
 
+const (
+	// maxText is how long text may be to be parsed.
+	maxText = 1 << 20
+	// maxValues is how many values such text may have: of a map of few bytes, a
+	// parsed one has some hundred.
+	maxValues = 4096
+)
+
 // lookInText looks for fields in a body of text. It returns the map that the text
 // stands for where it is one with fields.
 func (p *plan) lookInText(w *worker, text string) (fields pcommon.Map, ok bool) {
 	line := trim(text)
 	pl := placeJSON
 	switch {
+	case len(line) > maxText:
+		w.overLimit = w.overLimit || p.mayHaveFields(line)
 	case p.mayBeJSON(line):
 		fields = w.emptyFields()
 		ok = w.parser.parseJSON(fields, line)
+		w.overLimit = w.overLimit || w.parser.values > maxValues
 	case p.mayBeLogfmt(line):
 		pl = placeLogfmt
 		fields = w.emptyFields()
 		ok = w.parser.parseLogfmt(fields, line)
+		w.overLimit = w.overLimit || w.parser.values > maxValues
 	}
 	if ok {
 		others, found := len(w.hits), w.found

@@ -159,3 +159,33 @@ func TestMessagesWithinMessagesAreBounded(t *testing.T) {
 	correlate(p, lr)
 	require.Equal(t, record{trace: traceA, body: "trace " + traceA}, plain(lr))
 }
+
+// Text that would take much more memory parsed stays text.
+func TestParsedTextIsBounded(t *testing.T) {
+	field := `{"trace_id":"` + traceA + `","a":[`
+	tests := []struct {
+		name, text string
+		parsed     bool
+	}{
+		{"as many values as may be", field + strings.Repeat("1,", maxValues-3) + "1]}", true},
+		{"a value too many", field + strings.Repeat("1,", maxValues-2) + "1]}", false},
+		{"maps too many", field + strings.Repeat(`{"a":1},`, maxValues/2) + "1]}", false},
+		{"pairs too many", "trace_id=" + traceA + strings.Repeat(" a=1", maxValues), false},
+		{"as long as may be", field + strings.Repeat(" ", maxText-len(field)-len("]}")) + "]}", true},
+		{"a byte too long", field + strings.Repeat(" ", maxText-len(field)-len("]}")+1) + "]}", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := planWith(t, nil)
+			lr := record{body: tt.text}.build(t)
+			w := correlate(p, lr)
+			if tt.parsed {
+				require.Equal(t, traceA, lr.TraceID().String())
+				require.Zero(t, outcomes(w)[outcomeOverLimit])
+				return
+			}
+			require.Equal(t, record{body: tt.text}, plain(lr))
+			require.Equal(t, 1, outcomes(w)[outcomeOverLimit])
+		})
+	}
+}
