@@ -72,7 +72,7 @@ func (p *plan) round(w *worker, lr plog.LogRecord, depth int) bool {
 	}
 	ofBody := w.hits[ofAttributes:]
 	if w.message && !w.peeked {
-		if m := message(ofBody); m != nil {
+		if m := message(ofBody); m != nil && m.e.isWrapper {
 			w.wrapped, w.peeked = p.peek(w, m.text, depth+1), true
 		}
 	}

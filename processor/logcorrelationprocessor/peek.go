@@ -2,9 +2,11 @@ package logcorrelationprocessor
 
 import "go.opentelemetry.io/collector/pdata/pcommon"
 
-// wrapped is what the text within a message says of the time and the severity.
+// wrapped is what the text within a wrapper says of the time and the severity.
 // It is nearer to the event than what a container runtime or a journal says that
 // wraps the line: their time is that of arrival, their severity that of a stream.
+// Other messages are the program's own, whatever text they quote, and so are the
+// time and the severity beside them.
 type wrapped struct {
 	time, severity uint64
 	text           string // of the severity
@@ -14,7 +16,7 @@ type wrapped struct {
 // shorter than the text around it, and each is parsed.
 const maxWrapped = 4
 
-// peek looks into the text of a message that is within depth others, counted with
+// peek looks into the text of a wrapper that is within depth others, counted with
 // itself, and in turn into the message there.
 func (p *plan) peek(w *worker, text string, depth int) (in wrapped) {
 	if depth > maxWrapped || !p.worthLooking(text) {
@@ -29,8 +31,9 @@ func (p *plan) peek(w *worker, text string, depth int) (in wrapped) {
 	if w.numeric {
 		w.readLevels(pcommon.NewMap(), fields, ok)
 	}
+	isWrapper := false
 	if m := message(w.hits); m != nil {
-		in = p.peek(w, m.text, depth+1)
+		in, isWrapper = p.peek(w, m.text, depth+1), m.e.isWrapper
 	}
 	var b best
 	for i := range w.hits {
@@ -38,10 +41,10 @@ func (p *plan) peek(w *worker, text string, depth int) (in wrapped) {
 			b.offer(h.e.kind, h, h.order)
 		}
 	}
-	if h := b.hit[kindTimestamp]; h != nil && in.time == 0 {
+	if h := b.hit[kindTimestamp]; h != nil && (in.time == 0 || !isWrapper) {
 		in.time = h.num
 	}
-	if h := b.hit[kindSeverity]; h != nil && in.severity == 0 {
+	if h := b.hit[kindSeverity]; h != nil && (in.severity == 0 || !isWrapper) {
 		in.severity, in.text = h.num, h.text
 	}
 	return in
