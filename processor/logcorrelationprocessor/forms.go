@@ -4,7 +4,7 @@ package logcorrelationprocessor
 type form uint8
 
 const (
-	formUnknown form = iota // of a value that is not readable
+	formNone form = iota // of a value that is not readable
 	formHex
 	formHex64
 	formUUID
@@ -39,7 +39,6 @@ const (
 )
 
 var formNames = [formCount]string{
-	formUnknown:     "unknown",
 	formHex:         "hex",
 	formHex64:       "hex64",
 	formUUID:        "uuid",
