@@ -150,7 +150,7 @@ func (w *worker) sameTrace(r *reading) bool {
 }
 
 func (w *worker) decideSpan(b *best) {
-	if h := b.hit[kindSpanID]; h != nil && w.before.span.IsEmpty() {
+	if h := b.hit[kindSpanID]; h != nil && w.before.span.IsEmpty() && (h.e.variant != variantEnclosing || w.hasEnclosingTrace()) {
 		if h.e.kind == kindSpanID {
 			copy(w.after.span[:], h.id[:])
 		} else {
@@ -164,6 +164,17 @@ func (w *worker) decideSpan(b *best) {
 			w.after.flags = uint64(h.flags)
 		}
 	}
+}
+
+// hasEnclosingTrace reports whether the trace ID is that of a field beside which
+// enclosing IDs count.
+func (w *worker) hasEnclosingTrace() bool {
+	for i := range w.hits {
+		if h := &w.hits[i]; h.result == readOK && h.e.namesEnclosing && w.sameTrace(&h.reading) {
+			return true
+		}
+	}
+	return false
 }
 
 // settle decides what becomes of each hit, and of the text of the severity: it
