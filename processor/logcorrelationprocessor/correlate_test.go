@@ -179,6 +179,9 @@ func TestCorrelate(t *testing.T) {
 		// Severity.
 		{"severity by name, in the sender's spelling", record{attrs: m{"level": "Warning"}}, record{sevNumber: 13, sevText: "Warning"}},
 		{"severity of the same number is taken twice", record{attrs: m{"severity": "INFO", "level": "info"}}, record{sevNumber: 9, sevText: "INFO"}},
+		{"other spellings of the same word go", record{attrs: m{"severity": "err", "level": "ERROR"}}, record{sevNumber: 17, sevText: "err"}},
+		{"another word of the same number stays", record{attrs: m{"severity": "alert", "level": "panic"}}, record{sevNumber: 19, sevText: "alert", attrs: m{"level": "panic"}}},
+		{"another word than the set text stays", record{sevNumber: 9, sevText: "audit", attrs: m{"level": "info"}}, record{sevNumber: 9, sevText: "audit", attrs: m{"level": "info"}}},
 		{"a set severity number that agrees gets the text", record{sevNumber: 9, attrs: m{"severity": "error", "level": "info"}}, record{sevNumber: 9, sevText: "info", attrs: m{"severity": "error"}}},
 		{"a set severity number wins, both stay", record{sevNumber: 9, attrs: m{"level": "error"}}, record{sevNumber: 9, attrs: m{"level": "error"}}},
 		{"a set severity text that agrees gets the number", record{sevText: "INFO", attrs: m{"level": "info"}}, record{sevNumber: 9, sevText: "INFO"}},

@@ -217,7 +217,16 @@ func (w *worker) settle() {
 	if !agreed {
 		w.after.severity = w.before.severity
 	}
+	for i := range w.hits {
+		if h := &w.hits[i]; h.e.kind == kindSeverity && h.outcome == outcomeMoved && !w.saysText(h) {
+			h.outcome = outcomeRead
+		}
+	}
 }
+
+// saysText reports whether the record has the text of the severity h, if it has
+// one.
+func (w *worker) saysText(h *hit) bool { return h.text == "" || sameSeverityText(h.text, w.after.text) }
 
 // says reports whether the record says what the field says.
 func (w *worker) says(h *hit) bool {

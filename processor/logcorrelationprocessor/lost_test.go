@@ -128,6 +128,7 @@ func requireNothingLost(t require.TestingT, p *plan, before, after plog.LogRecor
 		w.load(after)
 		w.after = w.before
 		require.True(t, w.says(&h), "%s is gone and the record does not say it", l)
+		require.True(t, h.e.kind != kindSeverity || w.saysText(&h), "%s is gone and the record has another text", l)
 		moved++
 	}
 	for text, n := range left {
