@@ -25,7 +25,7 @@ const traceFlags = 0xff
 // that was lifted may be text with fields in turn, as where a container runtime
 // wraps the lines of its containers: each round is on a shorter body.
 func (p *plan) correlate(w *worker, lr plog.LogRecord) {
-	sent := !lr.TraceID().IsEmpty()
+	w.sent = !lr.TraceID().IsEmpty()
 	w.wrapped, w.peeked, w.overLimit = wrapped{}, false, false
 	again := false
 	for depth := 0; p.round(w, lr, depth); depth++ {
@@ -35,7 +35,7 @@ func (p *plan) correlate(w *worker, lr plog.LogRecord) {
 		w.countOverLimit(p)
 	}
 	switch {
-	case sent:
+	case w.sent:
 		w.tally.records[recordSent]++
 	case (w.found || again) && !lr.TraceID().IsEmpty():
 		w.tally.records[recordFound]++

@@ -154,6 +154,21 @@ func TestCorrelate(t *testing.T) {
 			record{attrs: m{"trace_id": traceA, "span_id": spanA, "context": m{"trace_id": traceB}}},
 			record{trace: traceA, attrs: m{"span_id": spanA, "context": m{"trace_id": traceB}}},
 		},
+		{
+			"a set trace ID of 64 bits is no other than the whole one, which stays",
+			record{trace: traceA[16:], attrs: m{"trace_id": traceA, "span_id": spanA}},
+			record{trace: strings.Repeat("0", 16) + traceA[16:], span: spanA, attrs: m{"trace_id": traceA}},
+		},
+		{
+			"a trace ID of 64 bits is completed by text within the message",
+			record{body: m{"traceId": traceA[16:], "log": `{"trace_id":"` + traceA + `","span_id":"` + spanA + `","msg":"hi"}`}},
+			record{trace: traceA, span: spanA, body: "hi"},
+		},
+		{
+			"the half of another trace completes none",
+			record{body: m{"traceId": traceA[16:], "log": `{"dd.trace_id":"9532127138774266268","_dd.p.tid":"` + traceB[:16] + `","traceFlags":"01"}`}},
+			record{trace: strings.Repeat("0", 16) + traceA[16:], body: `{"dd.trace_id":"9532127138774266268","_dd.p.tid":"` + traceB[:16] + `","traceFlags":"01"}`},
+		},
 		{"a set time wins, both stay", record{time: 1, attrs: m{"time": when}}, record{time: 1, attrs: m{"time": when}}},
 		{"a set time that agrees", record{time: whenNs, attrs: m{"time": when, "ts": int64(whenNs / 1e6)}}, record{time: whenNs}},
 

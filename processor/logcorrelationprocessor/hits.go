@@ -30,6 +30,8 @@ type worker struct {
 	message bool
 
 	before, after properties
+	// sent is set where the record came with its trace ID.
+	sent bool
 	// wrapped is what the message of the body says, peeked whether it was asked.
 	wrapped wrapped
 	peeked  bool
