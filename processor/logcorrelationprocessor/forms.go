@@ -12,6 +12,7 @@ const (
 	formBase64Hex
 	formHexBase64
 	formDecimal
+	formBytes
 	formTraceparent
 	formB3
 	formXRay
@@ -46,6 +47,7 @@ var formNames = [formCount]string{
 	formBase64Hex:   "base64_of_hex",
 	formHexBase64:   "hex_of_base64",
 	formDecimal:     "decimal",
+	formBytes:       "bytes",
 	formTraceparent: "traceparent",
 	formB3:          "b3",
 	formXRay:        "xray",
