@@ -52,8 +52,8 @@ func (p *plan) worthLooking(text string) bool {
 const (
 	// maxText is how long text may be to be parsed.
 	maxText = 1 << 20
-	// maxValues is how many values such text may have: of a map of few bytes, a
-	// parsed one has some hundred.
+	// maxValues is how many values such text may have, those of its maps and lists
+	// included: one of two bytes of text takes some hundred parsed.
 	maxValues = 4096
 )
 
