@@ -127,9 +127,11 @@ func TestParseLogfmt(t *testing.T) {
 	}
 }
 
-func nestedText(levels int, inner string) string {
+func nestedText(t *testing.T, levels int, inner string) string {
+	t.Helper()
 	for range levels {
-		text, _ := json.Marshal(m{"log": inner})
+		text, err := json.Marshal(map[string]string{"log": inner})
+		require.NoError(t, err)
 		inner = string(text)
 	}
 	return inner
@@ -139,23 +141,23 @@ func nestedText(levels int, inner string) string {
 func TestMessagesWithinMessagesAreBounded(t *testing.T) {
 	p := planWith(t, nil)
 	line := `{"time":"` + when + `","level":"error"}`
-	lr := record{body: nestedText(maxWrapped, line)}.build(t)
+	lr := record{body: nestedText(t, maxWrapped, line)}.build(t)
 	w := correlate(p, lr)
 	require.Equal(t, record{time: whenNs, sevNumber: 17, sevText: "error", body: m{}}, plain(lr))
 	require.Zero(t, outcomes(w)[outcomeOverLimit])
 
-	lr = record{body: nestedText(maxWrapped+1, line)}.build(t)
+	lr = record{body: nestedText(t, maxWrapped+1, line)}.build(t)
 	w = correlate(p, lr)
 	require.Equal(t, record{body: line}, plain(lr))
 	require.Equal(t, 1, outcomes(w)[outcomeOverLimit])
 
-	lr = record{body: nestedText(maxWrapped+1, "free text")}.build(t)
+	lr = record{body: nestedText(t, maxWrapped+1, "free text")}.build(t)
 	w = correlate(p, lr)
 	require.Equal(t, record{body: "free text"}, plain(lr))
 	require.Zero(t, outcomes(w)[outcomeOverLimit])
 
 	p = planWith(t, func(c *Config) { c.Settings.Patterns = []string{`trace (?P<trace_id>\w+)`} })
-	lr = record{body: nestedText(maxWrapped+1, "trace "+traceA)}.build(t)
+	lr = record{body: nestedText(t, maxWrapped+1, "trace "+traceA)}.build(t)
 	correlate(p, lr)
 	require.Equal(t, record{trace: traceA, body: "trace " + traceA}, plain(lr))
 }
