@@ -99,7 +99,7 @@ type Fields struct {
 	// DecimalSpanID names those that hold it as a decimal number.
 	DecimalSpanID []string `mapstructure:"decimal_span_id"`
 	// EnclosingSpanID names fields with the ID of a span around the record's,
-	// for records that have no other.
+	// for records that have no other and whose trace ID is in trace.id, as in ECS.
 	EnclosingSpanID []string `mapstructure:"enclosing_span_id"`
 	// TraceFlags names the fields that may hold the W3C trace flags.
 	TraceFlags []string `mapstructure:"trace_flags"`

@@ -25,13 +25,17 @@ const traceFlags = 0xff
 // that was lifted may be text with fields in turn, as where a container runtime
 // wraps the lines of its containers: each round is on a shorter body.
 func (p *plan) correlate(w *worker, lr plog.LogRecord) {
-	sent := !lr.TraceID().IsEmpty()
+	w.sent = !lr.TraceID().IsEmpty()
+	w.wrapped, w.peeked, w.overLimit = wrapped{}, false, false
 	again := false
-	for p.round(w, lr) {
+	for depth := 0; p.round(w, lr, depth); depth++ {
 		again = true
 	}
+	if w.overLimit {
+		w.countOverLimit(p)
+	}
 	switch {
-	case sent:
+	case w.sent:
 		w.tally.records[recordSent]++
 	case (w.found || again) && !lr.TraceID().IsEmpty():
 		w.tally.records[recordFound]++
@@ -43,8 +47,9 @@ func (p *plan) correlate(w *worker, lr plog.LogRecord) {
 	}
 }
 
-// round reports whether the new body is worth another.
-func (p *plan) round(w *worker, lr plog.LogRecord) bool {
+// round works on what is within depth messages, and reports whether the new body
+// is worth another.
+func (p *plan) round(w *worker, lr plog.LogRecord, depth int) bool {
 	attributes, body := lr.Attributes(), lr.Body()
 	w.reset()
 	w.look(&p.reader, p.root, attributes, placeAttributes)
@@ -66,10 +71,9 @@ func (p *plan) round(w *worker, lr plog.LogRecord) bool {
 		w.readLevels(attributes, fields, isMap || isText)
 	}
 	ofBody := w.hits[ofAttributes:]
-	w.wrapped = wrapped{}
-	if w.message {
-		if m := message(ofBody); m != nil {
-			w.wrapped = p.peek(w, m.text)
+	if w.message && !w.peeked {
+		if m := message(ofBody); m != nil && m.e.isWrapper {
+			w.wrapped, w.peeked = p.peek(w, m.text, depth+1), true
 		}
 	}
 	w.load(lr)
@@ -90,6 +94,9 @@ func (p *plan) round(w *worker, lr plog.LogRecord) bool {
 	}
 	w.store(lr)
 	again := lifted && p.worthLooking(body.Str())
+	if again && depth == maxWrapped && p.mayHaveFields(trim(body.Str())) {
+		again, w.overLimit = false, true
+	}
 	w.count(p, !again)
 	return again
 }

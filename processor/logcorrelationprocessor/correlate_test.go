@@ -154,6 +154,21 @@ func TestCorrelate(t *testing.T) {
 			record{attrs: m{"trace_id": traceA, "span_id": spanA, "context": m{"trace_id": traceB}}},
 			record{trace: traceA, attrs: m{"span_id": spanA, "context": m{"trace_id": traceB}}},
 		},
+		{
+			"a set trace ID of 64 bits is no other than the whole one, which stays",
+			record{trace: traceA[16:], attrs: m{"trace_id": traceA, "span_id": spanA}},
+			record{trace: strings.Repeat("0", 16) + traceA[16:], span: spanA, attrs: m{"trace_id": traceA}},
+		},
+		{
+			"a trace ID of 64 bits is completed by text within the message",
+			record{body: m{"traceId": traceA[16:], "log": `{"trace_id":"` + traceA + `","span_id":"` + spanA + `","msg":"hi"}`}},
+			record{trace: traceA, span: spanA, body: "hi"},
+		},
+		{
+			"the half of another trace completes none",
+			record{body: m{"traceId": traceA[16:], "log": `{"dd.trace_id":"9532127138774266268","_dd.p.tid":"` + traceB[:16] + `","traceFlags":"01"}`}},
+			record{trace: strings.Repeat("0", 16) + traceA[16:], body: `{"dd.trace_id":"9532127138774266268","_dd.p.tid":"` + traceB[:16] + `","traceFlags":"01"}`},
+		},
 		{"a set time wins, both stay", record{time: 1, attrs: m{"time": when}}, record{time: 1, attrs: m{"time": when}}},
 		{"a set time that agrees", record{time: whenNs, attrs: m{"time": when, "ts": int64(whenNs / 1e6)}}, record{time: whenNs}},
 
@@ -161,6 +176,10 @@ func TestCorrelate(t *testing.T) {
 		{"upper case", record{attrs: m{"trace_id": strings.ToUpper(traceA), "span_id": strings.ToUpper(spanA)}}, record{trace: traceA, span: spanA}},
 		{"64-bit trace ID", record{attrs: m{"traceId": spanB}}, record{trace: "0000000000000000" + spanB}},
 		{"UUID", record{attrs: m{"trace_id": "4bf92f35-77b3-4da6-a3ce-929d0e0e4736"}}, record{trace: traceA}},
+		{"bytes", record{attrs: m{"trace_id": decoded(traceA), "span_id": decoded(spanA)}}, record{trace: traceA, span: spanA}},
+		{"bytes of half a trace ID", record{attrs: m{"trace_id": decoded(spanB)}}, record{trace: "0000000000000000" + spanB}},
+		{"bytes of another number, or zeros", record{attrs: m{"trace_id": decoded(traceA + "00"), "span_id": make([]byte, 8)}}, record{attrs: m{"trace_id": decoded(traceA + "00"), "span_id": make([]byte, 8)}}},
+		{"traceparent as Go spells headers", record{attrs: m{"Traceparent": "00-" + traceA + "-" + spanA + "-01"}}, record{trace: traceA, span: spanA, flags: 1}},
 		{"flags as text", record{attrs: m{"trace_flags": "01"}}, record{flags: 1}},
 		{"flags as a number", record{attrs: m{"trace_flags": int64(3)}}, record{flags: 3}},
 		{"flags as a double", record{attrs: m{"trace_flags": 1.0}}, record{flags: 1}},
@@ -179,6 +198,9 @@ func TestCorrelate(t *testing.T) {
 		// Severity.
 		{"severity by name, in the sender's spelling", record{attrs: m{"level": "Warning"}}, record{sevNumber: 13, sevText: "Warning"}},
 		{"severity of the same number is taken twice", record{attrs: m{"severity": "INFO", "level": "info"}}, record{sevNumber: 9, sevText: "INFO"}},
+		{"other spellings of the same word go", record{attrs: m{"severity": "err", "level": "ERROR"}}, record{sevNumber: 17, sevText: "err"}},
+		{"another word of the same number stays", record{attrs: m{"severity": "alert", "level": "panic"}}, record{sevNumber: 19, sevText: "alert", attrs: m{"level": "panic"}}},
+		{"another word than the set text stays", record{sevNumber: 9, sevText: "audit", attrs: m{"level": "info"}}, record{sevNumber: 9, sevText: "audit", attrs: m{"level": "info"}}},
 		{"a set severity number that agrees gets the text", record{sevNumber: 9, attrs: m{"severity": "error", "level": "info"}}, record{sevNumber: 9, sevText: "info", attrs: m{"severity": "error"}}},
 		{"a set severity number wins, both stay", record{sevNumber: 9, attrs: m{"level": "error"}}, record{sevNumber: 9, attrs: m{"level": "error"}}},
 		{"a set severity text that agrees gets the number", record{sevText: "INFO", attrs: m{"level": "info"}}, record{sevNumber: 9, sevText: "INFO"}},

@@ -95,11 +95,15 @@ func (w *worker) decide(fixed bool) {
 }
 
 func (w *worker) decideTrace(b *best, fixed bool) {
-	if h := b.hit[kindTraceID]; h != nil && w.before.trace.IsEmpty() && !fixed {
+	switch h := b.hit[kindTraceID]; {
+	case fixed:
+	case w.before.trace.IsEmpty() && h != nil:
 		w.after.trace = h.id
 		if h.low {
 			w.complete(b)
 		}
+	case !w.sent && w.hasLowTrace() && (h == nil || bytes.Equal(h.id[8:], w.after.trace[8:])): // of an earlier round
+		w.complete(b)
 	}
 	w.differ = false
 	for i := range w.hits {
@@ -109,12 +113,20 @@ func (w *worker) decideTrace(b *best, fixed bool) {
 		}
 		switch upper := w.after.trace[:8]; h.e.kind {
 		case kindTraceID:
-			w.differ = w.differ || !w.sameTrace(&h.reading)
+			w.differ = w.differ || !w.sameTrace(&h.reading) && !w.isLowOf(&h.reading)
 		case kindTraceIDHigh:
 			w.differ = w.differ || !allZero(upper) && !bytes.Equal(upper, h.id[:8])
 		default:
 		}
 	}
+}
+
+// hasLowTrace reports whether the trace ID is one of 64 bits.
+func (w *worker) hasLowTrace() bool { return !w.after.trace.IsEmpty() && allZero(w.after.trace[:8]) }
+
+// isLowOf reports whether the trace ID of the record is the lower half of r's.
+func (w *worker) isLowOf(r *reading) bool {
+	return w.hasLowTrace() && bytes.Equal(r.id[8:], w.after.trace[8:])
 }
 
 // complete looks for the upper half of a trace ID whose lower half alone is
@@ -150,7 +162,7 @@ func (w *worker) sameTrace(r *reading) bool {
 }
 
 func (w *worker) decideSpan(b *best) {
-	if h := b.hit[kindSpanID]; h != nil && w.before.span.IsEmpty() {
+	if h := b.hit[kindSpanID]; h != nil && w.before.span.IsEmpty() && (h.e.variant != variantEnclosing || w.hasEnclosingTrace()) {
 		if h.e.kind == kindSpanID {
 			copy(w.after.span[:], h.id[:])
 		} else {
@@ -164,6 +176,17 @@ func (w *worker) decideSpan(b *best) {
 			w.after.flags = uint64(h.flags)
 		}
 	}
+}
+
+// hasEnclosingTrace reports whether the trace ID is that of a field beside which
+// enclosing IDs count.
+func (w *worker) hasEnclosingTrace() bool {
+	for i := range w.hits {
+		if h := &w.hits[i]; h.result == readOK && h.e.namesEnclosing && w.sameTrace(&h.reading) {
+			return true
+		}
+	}
+	return false
 }
 
 // settle decides what becomes of each hit, and of the text of the severity: it
@@ -183,6 +206,8 @@ func (w *worker) settle() {
 			continue
 		}
 		switch {
+		case h.e.kind == kindTraceID && !w.sameTrace(&h.reading) && w.isLowOf(&h.reading) && w.saysCompound(h):
+			h.outcome = outcomeRead
 		case !w.says(h):
 			h.outcome = outcomeConflict
 			if h.e.variant == variantEnclosing || h.e.kind == kindTraceIDHigh && w.after.trace.IsEmpty() {
@@ -206,15 +231,22 @@ func (w *worker) settle() {
 	if !agreed {
 		w.after.severity = w.before.severity
 	}
+	for i := range w.hits {
+		if h := &w.hits[i]; h.e.kind == kindSeverity && h.outcome == outcomeMoved && !w.saysText(h) {
+			h.outcome = outcomeRead
+		}
+	}
 }
+
+// saysText reports whether the record has the text of the severity h, if it has
+// one.
+func (w *worker) saysText(h *hit) bool { return h.text == "" || sameSeverityText(h.text, w.after.text) }
 
 // says reports whether the record says what the field says.
 func (w *worker) says(h *hit) bool {
 	switch h.e.kind {
 	case kindTraceID:
-		return w.sameTrace(&h.reading) &&
-			(!h.hasSpan || !w.differ && h.span == w.after.span) &&
-			(!h.hasFlags || !w.differ && w.sameFlags(uint64(h.flags), h.mask))
+		return w.sameTrace(&h.reading) && w.saysCompound(h)
 	case kindTraceIDHigh:
 		return bytes.Equal(w.after.trace[:8], h.id[:8])
 	case kindSpanID:
@@ -226,6 +258,12 @@ func (w *worker) says(h *hit) bool {
 	default:
 		return w.after.severity == h.num
 	}
+}
+
+// saysCompound reports so of what comes with a trace ID.
+func (w *worker) saysCompound(h *hit) bool {
+	return (!h.hasSpan || !w.differ && h.span == w.after.span) &&
+		(!h.hasFlags || !w.differ && w.sameFlags(uint64(h.flags), h.mask))
 }
 
 func (w *worker) sameFlags(flags uint64, mask uint8) bool {

@@ -14,7 +14,7 @@ func createDefaultConfig() component.Config {
 					"contextMap.trace_id", "contextMap.traceId", "record.extra.trace_id", "record.extra.otelTraceID",
 					"Properties.TraceId", "Scopes.TraceId", "@fields.trace_id", "@tr", "dt.trace_id", "operation_Id",
 					"logging.googleapis.com/trace", "trace", "X-B3-TraceId", "x-b3-traceid",
-					"xray_trace_id", "AWS-XRAY-TRACE-ID", "X-Amzn-Trace-Id", "x-amzn-trace-id", "b3", "traceparent",
+					"xray_trace_id", "AWS-XRAY-TRACE-ID", "X-Amzn-Trace-Id", "x-amzn-trace-id", "b3", "traceparent", "Traceparent",
 				},
 				DecimalTraceID: []string{"dd.trace_id", "dd_trace_id"},
 				TraceIDHigh:    []string{"_dd.p.tid"},

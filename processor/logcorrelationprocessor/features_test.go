@@ -116,3 +116,23 @@ func TestPatterns(t *testing.T) {
 	// Text with fields of its own is not matched; what it wraps is.
 	requireBecomes(t, p, record{body: `{"log": "A ` + traceA + `", "time": "` + when + `"}`}, record{trace: traceA, time: whenNs, body: "A " + traceA})
 }
+
+// What the end of the searched part cuts is not taken for a whole.
+func TestPatternDoesNotReadWhatIsCut(t *testing.T) {
+	p := planWith(t, func(c *Config) { c.Settings.Patterns = []string{`span=(?P<span_id>\w+) trace=(?P<trace_id>\w+)`} })
+	found := "span=" + spanA + " trace=" + traceA
+	for name, tt := range map[string]struct {
+		before int
+		want   string
+	}{
+		"whole": {maxPatternText - len(found) - 1, traceA},
+		"cut":   {maxPatternText - len(found) + 16, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Repeat("-", tt.before) + found + " ends"
+			lr := record{body: text}.build(t)
+			correlate(p, lr)
+			require.Equal(t, record{trace: tt.want, span: spanA, body: text}, plain(lr))
+		})
+	}
+}

@@ -1,6 +1,9 @@
 package logcorrelationprocessor
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // kind is the property of a log record that a field holds.
 type kind uint8
@@ -73,6 +76,11 @@ type entry struct {
 	kind    kind
 	variant variant
 	name    uint32 // index of the name as configured
+	// isWrapper is set for names that something else than the program gives to
+	// the whole of its line.
+	isWrapper bool
+	// namesEnclosing is set for the trace ID beside which enclosing IDs count.
+	namesEnclosing bool
 	// order ranks the fields of one kind, the smallest first: by the position
 	// in the lists, then flat before nested. No two fields of a kind share it.
 	order    uint32
@@ -86,7 +94,17 @@ type rest struct {
 	variant variant
 	name    uint32
 	order   uint32
+
+	isWrapper, namesEnclosing bool
 }
+
+// enclosingTrace is the trace ID of ECS, in whose records the ID of a transaction
+// is that of a span. Elsewhere it may be of a payment.
+const enclosingTrace = "trace.id"
+
+// wrappers are the names of isWrapper: log of Docker's and Kubernetes's runtimes,
+// MESSAGE of the journal of systemd.
+var wrappers = []string{"log", "MESSAGE"}
 
 // compile builds the root level: every name in every way it can be nested.
 // names are all of them, in the order of the lists; their indexes begin at first.
@@ -100,6 +118,8 @@ func compile(lists []list, first int) (root *level, names []string) {
 			rests = append(rests, rest{
 				path: name, kind: l.kind, variant: l.variant,
 				name: uint32(first + len(names)), order: position[l.kind] << positionShift,
+				isWrapper:      l.kind == kindMessage && slices.Contains(wrappers, name),
+				namesEnclosing: l.kind == kindTraceID && name == enclosingTrace,
 			})
 			names = append(names, name)
 			position[l.kind]++
@@ -126,6 +146,7 @@ func build(rests []rest) *level {
 	for _, r := range rests {
 		e := add(r.path)
 		e.isField, e.kind, e.variant, e.name, e.order = true, r.kind, r.variant, r.name, r.order
+		e.isWrapper, e.namesEnclosing = r.isWrapper, r.namesEnclosing
 		for i := range len(r.path) {
 			if r.path[i] != '.' {
 				continue
@@ -134,7 +155,9 @@ func build(rests []rest) *level {
 			// The dots left of a split are within one key, so the number of
 			// parts left over tells the splits of one name apart.
 			split := uint32(1) << strings.Count(path, ".")
-			below[parent] = append(below[parent], rest{path: path, kind: r.kind, variant: r.variant, name: r.name, order: r.order | split})
+			inner := r
+			inner.path, inner.order = path, r.order|split
+			below[parent] = append(below[parent], inner)
 		}
 	}
 	for parent, rs := range below {

@@ -4,7 +4,7 @@ package logcorrelationprocessor
 type form uint8
 
 const (
-	formUnknown form = iota // of a value that is not readable
+	formNone form = iota // of a value that is not readable
 	formHex
 	formHex64
 	formUUID
@@ -12,6 +12,7 @@ const (
 	formBase64Hex
 	formHexBase64
 	formDecimal
+	formBytes
 	formTraceparent
 	formB3
 	formXRay
@@ -39,7 +40,6 @@ const (
 )
 
 var formNames = [formCount]string{
-	formUnknown:     "unknown",
 	formHex:         "hex",
 	formHex64:       "hex64",
 	formUUID:        "uuid",
@@ -47,6 +47,7 @@ var formNames = [formCount]string{
 	formBase64Hex:   "base64_of_hex",
 	formHexBase64:   "hex_of_base64",
 	formDecimal:     "decimal",
+	formBytes:       "bytes",
 	formTraceparent: "traceparent",
 	formB3:          "b3",
 	formXRay:        "xray",

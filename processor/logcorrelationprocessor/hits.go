@@ -30,8 +30,13 @@ type worker struct {
 	message bool
 
 	before, after properties
-	// wrapped is what the message of the body says.
+	// sent is set where the record came with its trace ID.
+	sent bool
+	// wrapped is what the message of the body says, peeked whether it was asked.
 	wrapped wrapped
+	peeked  bool
+	// overLimit is set where text was kept because of a limit.
+	overLimit bool
 	// differ is set when the readable trace IDs are not all of one trace.
 	differ bool
 	tally  tally

@@ -57,7 +57,7 @@ func stringEnd(s string) int {
 // that neither 64 bits nor a double hold becomes a string of its digits. Strings
 // without escapes share the memory of s.
 func (p *parser) parseJSON(dst pcommon.Map, s string) bool {
-	p.s, p.pos, p.failed = s, 0, false
+	p.s, p.pos, p.failed, p.values = s, 0, false, 0
 	p.object(dst, 1)
 	p.s = ""
 	return !p.failed && p.pos == len(s)
@@ -69,6 +69,7 @@ type parser struct {
 	s        string
 	pos      int
 	failed   bool
+	values   int // so far
 	builders [maxJSONDepth]xpdata.MapBuilder
 }
 
@@ -173,7 +174,7 @@ func (p *parser) list(dst pcommon.Slice, depth int) {
 }
 
 func (p *parser) value(dst pcommon.Value, depth int) {
-	if p.pos >= len(p.s) {
+	if p.values++; p.pos >= len(p.s) || p.values > maxValues {
 		p.failed = true
 		return
 	}

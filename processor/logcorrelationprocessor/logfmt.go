@@ -35,12 +35,15 @@ func (p *parser) parseLogfmt(dst pcommon.Map, s string) bool {
 	b := &p.builders[0]
 	b.EnsureCapacity(usualMembers)
 	ok := true
+	p.values = 0
 	for s != "" && ok {
 		var key, value string
 		if key, value, s, ok = nextPair(s); !ok {
 			break
 		}
-		if value, ok = unquote(value); ok {
+		if p.values++; p.values > maxValues {
+			ok = false
+		} else if value, ok = unquote(value); ok {
 			b.AppendEmpty(key).SetStr(value)
 		}
 	}

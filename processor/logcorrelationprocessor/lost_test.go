@@ -128,6 +128,7 @@ func requireNothingLost(t require.TestingT, p *plan, before, after plog.LogRecor
 		w.load(after)
 		w.after = w.before
 		require.True(t, w.says(&h), "%s is gone and the record does not say it", l)
+		require.True(t, h.e.kind != kindSeverity || w.saysText(&h), "%s is gone and the record has another text", l)
 		moved++
 	}
 	for text, n := range left {
@@ -158,6 +159,9 @@ func requireSound(t require.TestingT, p *plan, lr plog.LogRecord) {
 	once := bytesOf(t, lr)
 	require.Equal(t, once, bytesOf(t, same), "the same record, another result")
 
+	if outcomes(first)[outcomeOverLimit] > 0 { // a second time opens what the first kept
+		return
+	}
 	second := correlate(p, lr)
 	require.Equal(t, once, bytesOf(t, lr), "a second time changes the record")
 	require.Zero(t, outcomes(second)[outcomeMoved], "a second time moves something")
@@ -209,4 +213,15 @@ func nestedMessages(n int) string {
 		}
 		s = string(text)
 	}
+}
+
+// nestedLines is a line within a line and so on, escaped such that it grows
+// little by each and there are many.
+func nestedLines(n int) string {
+	escape := strings.NewReplacer(`\`, `\u005c`, `"`, `\u0022`)
+	s := "x"
+	for len(s) < n {
+		s = `{"log":"` + escape.Replace(s) + `"}`
+	}
+	return s
 }

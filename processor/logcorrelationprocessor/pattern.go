@@ -78,6 +78,7 @@ func validatePattern(key, text string) []error {
 
 // match appends what the first pattern that matches finds in the text.
 func (p *plan) match(w *worker, text string) {
+	isCut := len(text) > maxPatternText
 	text = text[:min(len(text), maxPatternText)]
 	for i := range p.patterns {
 		m := p.patterns[i].re.FindStringSubmatchIndex(text)
@@ -85,7 +86,7 @@ func (p *plan) match(w *worker, text string) {
 			continue
 		}
 		for g, e := range p.patterns[i].groups {
-			if e == nil || m[2*g] < 0 {
+			if e == nil || m[2*g] < 0 || isCut && m[2*g+1] == len(text) { // the rest may belong to it
 				continue
 			}
 			h := w.next()

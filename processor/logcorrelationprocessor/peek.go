@@ -2,18 +2,24 @@ package logcorrelationprocessor
 
 import "go.opentelemetry.io/collector/pdata/pcommon"
 
-// wrapped is what the text within a message says of the time and the severity.
+// wrapped is what the text within a wrapper says of the time and the severity.
 // It is nearer to the event than what a container runtime or a journal says that
 // wraps the line: their time is that of arrival, their severity that of a stream.
+// Other messages are the program's own, whatever text they quote, and so are the
+// time and the severity beside them.
 type wrapped struct {
 	time, severity uint64
 	text           string // of the severity
 }
 
-// peek looks into the text that a message is, and in turn into the message there.
-// Each message is shorter than the text around it.
-func (p *plan) peek(w *worker, text string) (in wrapped) {
-	if !p.worthLooking(text) {
+// maxWrapped is how many messages are opened within another. Each may be little
+// shorter than the text around it, and each is parsed.
+const maxWrapped = 4
+
+// peek looks into the text of a wrapper that is within depth others, counted with
+// itself, and in turn into the message there.
+func (p *plan) peek(w *worker, text string, depth int) (in wrapped) {
+	if depth > maxWrapped || !p.worthLooking(text) {
 		return in
 	}
 	if w.within == nil {
@@ -25,8 +31,9 @@ func (p *plan) peek(w *worker, text string) (in wrapped) {
 	if w.numeric {
 		w.readLevels(pcommon.NewMap(), fields, ok)
 	}
+	isWrapper := false
 	if m := message(w.hits); m != nil {
-		in = p.peek(w, m.text)
+		in, isWrapper = p.peek(w, m.text, depth+1), m.e.isWrapper
 	}
 	var b best
 	for i := range w.hits {
@@ -34,10 +41,10 @@ func (p *plan) peek(w *worker, text string) (in wrapped) {
 			b.offer(h.e.kind, h, h.order)
 		}
 	}
-	if h := b.hit[kindTimestamp]; h != nil && in.time == 0 {
+	if h := b.hit[kindTimestamp]; h != nil && (in.time == 0 || !isWrapper) {
 		in.time = h.num
 	}
-	if h := b.hit[kindSeverity]; h != nil && in.severity == 0 {
+	if h := b.hit[kindSeverity]; h != nil && (in.severity == 0 || !isWrapper) {
 		in.severity, in.text = h.num, h.text
 	}
 	return in

@@ -26,7 +26,7 @@ type correlator struct {
 func newCorrelator(cfg *Config, tb *metadata.TelemetryBuilder) *correlator {
 	c := &correlator{sources: make(map[string]*plan, len(cfg.Sources)), spans: cfg.Spans, dryRun: cfg.DryRun}
 	c.workers.New = func() any { return new(worker) }
-	var names []string
+	names := []string{nameNone: ""}
 	sources := make([]string, 1, 1+len(cfg.Sources))
 	c.plan, names = newPlan(&cfg.Settings, cfg.Output, 0, names)
 	for i := range cfg.Sources {

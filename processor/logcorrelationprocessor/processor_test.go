@@ -2,6 +2,7 @@ package logcorrelationprocessor
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
+	"github.com/spanlake/spanlake/processor/logcorrelationprocessor/internal/metadata"
 	"github.com/spanlake/spanlake/processor/logcorrelationprocessor/internal/metadatatest"
 )
 
@@ -60,9 +62,14 @@ func plainOf(ld plog.Logs) []record {
 }
 
 func fieldsPoint(source, property, field, place, form, outcome string, n int64) metricdata.DataPoint[int64] {
-	return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(
-		attribute.String("source", source), attribute.String("property", property), attribute.String("field", field),
-		attribute.String("place", place), attribute.String("form", form), attribute.String("outcome", outcome))}
+	attributes := []attribute.KeyValue{
+		attribute.String("source", source), attribute.String("property", property),
+		attribute.String("field", field), attribute.String("outcome", outcome),
+	}
+	if place != "" {
+		attributes = append(attributes, attribute.String("place", place), attribute.String("form", form))
+	}
+	return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(attributes...)}
 }
 
 func recordsPoint(source, trace string, n int64) metricdata.DataPoint[int64] {
@@ -81,15 +88,16 @@ func mixed(t *testing.T) (ld plog.Logs, fields, records []metricdata.DataPoint[i
 		record{attrs: m{"trace_id": ""}, body: "text"},
 		record{body: `{"msg":"level=warn msg=hi","dd":{"trace_id":"1"}}`},
 		record{body: m{"trace_id": traceA, "message": "{\"k\":{}}"}}, // of the second round, nothing is left
+		record{body: "trace_id=1" + manyPairs(20*maxValues)},
 	)
 	fields = []metricdata.DataPoint[int64]{
 		fieldsPoint("", "trace_id", "trace_id", "attributes", "hex", "moved", 1),
-		fieldsPoint("", "trace_id", "trace_id", "attributes", "hex", "conflict", 1),
+		fieldsPoint("", "trace_id", "trace_id", "", "", "conflict", 1),
 		fieldsPoint("", "trace_id", "trace_id", "body", "hex", "moved", 2),
-		fieldsPoint("", "trace_id", "trace", "attributes", "google", "read", 1),
+		fieldsPoint("", "trace_id", "trace", "", "", "read", 1),
 		fieldsPoint("", "trace_id", "dd.trace_id", "json", "decimal", "moved", 1),
 		fieldsPoint("", "span_id", "span_id", "attributes", "hex", "moved", 1),
-		fieldsPoint("", "span_id", "span_id", "attributes", "unknown", "unreadable", 1),
+		fieldsPoint("", "span_id", "span_id", "", "", "unreadable", 1),
 		fieldsPoint("", "trace_flags", "trace_flags", "attributes", "hex", "moved", 1),
 		fieldsPoint("", "timestamp", "dt", "body", "rfc3339", "moved", 1),
 		fieldsPoint("", "severity", "level", "body", "name", "moved", 1),
@@ -97,8 +105,9 @@ func mixed(t *testing.T) (ld plog.Logs, fields, records []metricdata.DataPoint[i
 		fieldsPoint("", "message", "message", "body", "text", "moved", 2),
 		fieldsPoint("", "message", "msg", "json", "text", "moved", 1),
 		fieldsPoint("", "message", "msg", "logfmt", "text", "moved", 1),
+		fieldsPoint("", "message", "", "", "", "over_limit", 1),
 	}
-	records = []metricdata.DataPoint[int64]{recordsPoint("", "sent", 1), recordsPoint("", "found", 5), recordsPoint("", "missing", 1)}
+	records = []metricdata.DataPoint[int64]{recordsPoint("", "sent", 1), recordsPoint("", "found", 5), recordsPoint("", "missing", 2)}
 	return ld, fields, records
 }
 
@@ -114,6 +123,7 @@ func TestProcessorCorrelatesAndCounts(t *testing.T) {
 		{attrs: m{"trace_id": ""}, body: "text"},
 		{trace: "00000000000000000000000000000001", sevNumber: 13, sevText: "warn", body: "hi"},
 		{trace: traceA, body: `{"k":{}}`},
+		{body: "trace_id=1" + manyPairs(20*maxValues)},
 	}, plainOf(got))
 	for _, rl := range got.ResourceLogs().All() {
 		require.Equal(t, m{"trace_id": traceB}, rl.Resource().Attributes().AsRaw())
@@ -164,11 +174,11 @@ func TestSettingsBySource(t *testing.T) {
 	}, plainOf(got))
 	metadatatest.AssertEqualLogCorrelationFields(t, tt, []metricdata.DataPoint[int64]{
 		fieldsPoint("shop", "trace_id", "tid", "attributes", "hex", "moved", 1),
-		fieldsPoint("shop", "severity", "level", "attributes", "unknown", "unreadable", 1),
+		fieldsPoint("shop", "severity", "level", "", "", "unreadable", 1),
 		fieldsPoint("legacy", "trace_id", "trace_id", "attributes", "hex", "moved", 1),
 		fieldsPoint("legacy", "severity", "level", "attributes", "python", "moved", 1),
 		fieldsPoint("", "trace_id", "trace_id", "attributes", "hex", "moved", 1),
-		fieldsPoint("", "severity", "level", "attributes", "unknown", "unreadable", 1),
+		fieldsPoint("", "severity", "level", "", "", "unreadable", 1),
 	}, metricdatatest.IgnoreTimestamp())
 	metadatatest.AssertEqualLogCorrelationRecords(t, tt, []metricdata.DataPoint[int64]{
 		recordsPoint("shop", "found", 1), recordsPoint("legacy", "found", 1), recordsPoint("", "found", 1),
@@ -233,4 +243,50 @@ func TestProcessorIsSafeForConcurrentUse(t *testing.T) {
 		forEach(ld, func(lr plog.LogRecord) { require.Equal(t, record{trace: traceA}, plain(lr)) })
 	}
 	require.NoError(t, p.Shutdown(t.Context()))
+}
+
+// A sender cannot make so many series that those of others are summed up.
+func TestSeriesAreBounded(t *testing.T) {
+	for name, sources := range map[string]int{"one source": 1, "two sources": 2} {
+		t.Run(name, func(t *testing.T) {
+			cfg := createDefaultConfig().(*Config)
+			for i := range sources - 1 {
+				cfg.Sources = append(cfg.Sources, Source{Name: fmt.Sprint(i)})
+			}
+			tt := newTelemetryForTest(t)
+			tb, err := metadata.NewTelemetryBuilder(tt.NewTelemetrySettings())
+			require.NoError(t, err)
+			c := newCorrelator(cfg, tb)
+			t.Cleanup(tb.Shutdown)
+			for s := range sources {
+				counts := new(tally)
+				p := c.plan
+				if s > 0 {
+					p = c.sources[fmt.Sprint(s-1)]
+				}
+				for _, e := range p.root.entries[1:] {
+					if !e.isField {
+						continue
+					}
+					for o := outcomeMoved; o < outcomeCount; o++ {
+						for pl := placeAttributes; pl < placeCount; pl++ {
+							for f := formNone + 1; f < formCount; f++ {
+								w := worker{hits: []hit{{e: e, place: pl, outcome: o, reading: reading{form: f}}}}
+								w.count(p, true)
+								w.tally.each(func(s series, _ int64) { counts.add(s) })
+							}
+						}
+					}
+				}
+				c.telemetry.add(t.Context(), uint16(s), counts)
+			}
+			got, err := tt.GetMetric("otelcol_log_correlation_fields")
+			require.NoError(t, err)
+			points := len(got.Data.(metricdata.Sum[int64]).DataPoints)
+			names := len(c.telemetry.names) / sources
+			require.LessOrEqual(t, points, maxDetailed+sources*names*int(outcomeCount))
+			require.Less(t, points, 1000*sources)
+			require.Greater(t, points, maxDetailed)
+		})
+	}
 }

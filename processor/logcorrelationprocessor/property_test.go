@@ -1,6 +1,7 @@
 package logcorrelationprocessor
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -37,6 +38,8 @@ func spellings(l list) []spelled {
 		return []spelled{
 			{traceA, traceA},
 			{traceA, strings.ToUpper(traceA)},
+			{traceA, decoded(traceA)},
+			{lowerA, decoded(lowerA)},
 			{traceA, "4bf92f35-77b3-4da6-a3ce-929d0e0e4736"},
 			{traceA, "1-4bf92f35-77b34da6a3ce929d0e0e4736"},
 			{traceA + "/" + spanA, traceA + "-" + spanA},
@@ -54,7 +57,7 @@ func spellings(l list) []spelled {
 	case kindTraceIDHigh:
 		return []spelled{{traceA[:16], traceA[:16]}, {traceB[:16], traceB[:16]}, {"", "x"}}
 	case kindSpanID:
-		return []spelled{{spanA, spanA}, {spanA, strings.ToUpper(spanA)}, {spanB, spanB}, {"", "0"}, {"", traceA}, {"", nil}}
+		return []spelled{{spanA, spanA}, {spanA, strings.ToUpper(spanA)}, {spanB, spanB}, {spanA, decoded(spanA)}, {"", decoded("00")}, {"", "0"}, {"", traceA}, {"", nil}}
 	case kindTraceFlags:
 		return []spelled{{"0", "00"}, {"0", int64(0)}, {"1", "01"}, {"1", 1.0}, {"3", int64(3)}, {"sampled", true}, {"", "yes"}}
 	case kindTimestamp:
@@ -71,6 +74,14 @@ func spellings(l list) []spelled {
 	default:
 		return []spelled{{"text", "text"}, {"other", "other"}, {"", int64(1)}, {"", ""}}
 	}
+}
+
+func decoded(digits string) []byte {
+	b, err := hex.DecodeString(digits)
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 // agrees reports whether the record says a meaning, in the terms of spelled.

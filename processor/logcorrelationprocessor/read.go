@@ -78,6 +78,8 @@ func readID(e *entry, v pcommon.Value, r *reading) {
 	switch {
 	case e.variant == variantDecimal:
 		readDecimal(v, e.kind, r)
+	case v.Type() == pcommon.ValueTypeBytes:
+		readIDBytes(e.kind, v.Bytes(), r)
 	case v.Type() != pcommon.ValueTypeStr:
 	case onlyZeros(v.Str()):
 		// Loggers write zeros, of any number, outside of a span.

@@ -64,6 +64,28 @@ func traceForm(length int) form {
 	}
 }
 
+// readIDBytes reads an ID that is no text.
+func readIDBytes(k kind, b pcommon.ByteSlice, r *reading) {
+	const halfSize = len(pcommon.SpanID{})
+	switch n := b.Len(); {
+	case n == 0:
+		r.result = readNone
+		return
+	case k == kindTraceID && (n == len(r.id) || n == halfSize):
+		r.low = n == halfSize
+		for i := range n {
+			r.id[len(r.id)-n+i] = b.At(i)
+		}
+	case k != kindTraceID && n == halfSize:
+		for i := range n {
+			r.id[i] = b.At(i)
+		}
+	default:
+		return
+	}
+	r.ok(formBytes)
+}
+
 func readSpanID(s string, r *reading) {
 	if id, ok := traceid.ParseSpan(s); ok {
 		copy(r.id[:], id[:])

@@ -164,6 +164,7 @@ func TestMemoryIsLinear(t *testing.T) {
 			return `{"trace_id":"` + traceA + `","message":"` + strings.Repeat(`\n`, n/2) + `"}`
 		},
 		"nested messages":     nestedMessages,
+		"nested lines":        nestedLines,
 		"the same field":      func(n int) string { return `{"Scopes":[` + strings.Repeat(`{"TraceId":"`+traceA+`"},`, n/46) + `{}]}` },
 		"pairs":               func(n int) string { return "level=info" + manyPairs(n) },
 		"pairs in pairs":      func(n int) string { return strings.Repeat("msg=", n/4) + "x" },

@@ -1,6 +1,7 @@
 package logcorrelationprocessor
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -56,6 +57,21 @@ var severities = map[string]plog.SeverityNumber{
 	"emerg":         plog.SeverityNumberFatal,
 	"emergency":     plog.SeverityNumberFatal,
 	"fatal":         plog.SeverityNumberFatal,
+}
+
+// severityAliases are the names of which another is the same word, cut short.
+var severityAliases = map[string]string{
+	"information": "info", "informational": "info", "warning": "warn", "error": "err", "critical": "crit", "emergency": "emerg",
+}
+
+// sameSeverityText reports whether two texts are one word: alert and panic share
+// a number, and are two.
+func sameSeverityText(a, b string) bool {
+	if len(a) > maxSeverityName || len(b) > maxSeverityName || strings.EqualFold(a, b) {
+		return strings.EqualFold(a, b)
+	}
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	return cmp.Or(severityAliases[a], a) == cmp.Or(severityAliases[b], b)
 }
 
 // maxSeverityName is the length of the longest name.

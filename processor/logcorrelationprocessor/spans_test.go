@@ -73,12 +73,10 @@ func TestSpans(t *testing.T) {
 				metadatatest.AssertEqualLogCorrelationFields(t, telemetry, []metricdata.DataPoint[int64]{
 					fieldsPoint("", "trace_id", "trace_id", "span", "hex", "moved", 1),
 					fieldsPoint("", "span_id", "context.span_id", "span", "hex", "moved", 1),
-					fieldsPoint("", "trace_id", "traceparent", "span", "traceparent", "conflict", 2),
-					fieldsPoint("", "trace_id", "dd.trace_id", "span", "unknown", "unreadable", 2),
 					fieldsPoint("", "trace_id", "trace_id", "span_event", "hex", "moved", 1),
 					fieldsPoint("", "span_id", "context.span_id", "span_event", "hex", "moved", 1),
-					fieldsPoint("", "trace_id", "traceparent", "span_event", "traceparent", "conflict", 2),
-					fieldsPoint("", "trace_id", "dd.trace_id", "span_event", "unknown", "unreadable", 2),
+					fieldsPoint("", "trace_id", "traceparent", "", "", "conflict", 4),
+					fieldsPoint("", "trace_id", "dd.trace_id", "", "", "unreadable", 4),
 					fieldsPoint("", "timestamp", "time", "span_event", "rfc3339", "moved", 1),
 				}, metricdatatest.IgnoreTimestamp())
 			}

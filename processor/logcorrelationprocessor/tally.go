@@ -4,7 +4,9 @@ package logcorrelationprocessor
 type place uint8
 
 const (
-	placeAttributes place = iota
+	// placeNone is that of fields of which the place is not counted.
+	placeNone place = iota
+	placeAttributes
 	placeBody
 	placeJSON
 	placeLogfmt
@@ -14,7 +16,7 @@ const (
 	placeCount
 )
 
-var placeNames = [placeCount]string{"attributes", "body", "json", "logfmt", "pattern", "span", "span_event"}
+var placeNames = [placeCount]string{"", "attributes", "body", "json", "logfmt", "pattern", "span", "span_event"}
 
 // outcome is what became of a field.
 type outcome uint8
@@ -27,10 +29,12 @@ const (
 	outcomeRead
 	outcomeConflict
 	outcomeUnreadable
+	// outcomeOverLimit is that of text that is kept whole, because of its size.
+	outcomeOverLimit
 	outcomeCount
 )
 
-var outcomeNames = [outcomeCount]string{"", "moved", "read", "conflict", "unreadable"}
+var outcomeNames = [outcomeCount]string{"", "moved", "read", "conflict", "unreadable", "over_limit"}
 
 // What is known of the trace of a record.
 const (
@@ -43,7 +47,9 @@ const (
 var recordNames = [recordCount]string{"sent", "found", "missing"}
 
 // series is one series of the metric of fields. All its parts come from the
-// configuration or from here, never from a sender.
+// configuration or from here, never from a sender. The form and the place are
+// those of fields that moved alone, because else a sender could make more series
+// than the SDK keeps.
 type series struct {
 	source  uint16
 	name    uint32
@@ -97,6 +103,13 @@ func (t *tally) reset() {
 	t.used, t.spilled, t.records = 0, nil, [recordCount]int64{}
 }
 
+// nameNone is the name of what is no field: text in the body.
+const nameNone = 0
+
+func (w *worker) countOverLimit(p *plan) {
+	w.tally.add(series{source: p.source, name: nameNone, kind: kindMessage, outcome: outcomeOverLimit})
+}
+
 // count counts the hits. Where another round follows, that one comes by all that
 // was not moved again.
 func (w *worker) count(p *plan, last bool) {
@@ -108,10 +121,10 @@ func (w *worker) count(p *plan, last bool) {
 			p.writesSpanFields && h.place == placeAttributes && (h.e == p.written[0] || h.e == p.written[1]):
 			continue
 		}
-		f := h.form
-		if h.outcome == outcomeUnreadable {
-			f = formUnknown
+		s := series{source: p.source, name: h.e.name, kind: h.e.kind, outcome: h.outcome}
+		if h.outcome == outcomeMoved {
+			s.form, s.place = h.form, h.place
 		}
-		w.tally.add(series{source: p.source, name: h.e.name, kind: h.e.kind, form: f, place: h.place, outcome: h.outcome})
+		w.tally.add(s)
 	}
 }

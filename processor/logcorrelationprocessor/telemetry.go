@@ -19,12 +19,22 @@ type telemetry struct {
 	names, sources []string
 	records        [][recordCount][]metric.AddOption // by source
 
-	mu     sync.Mutex // guards fields
+	mu     sync.Mutex // guards what follows
 	fields map[series][]metric.AddOption
+	// detailed are the series with form and place, by source.
+	detailed []int
 }
 
+// maxDetailed bounds the series with form and place over all sources. Without
+// them, there are a few for each name. The SDK keeps 2000 of a metric, and sums
+// up all others that come later.
+const maxDetailed = 300
+
 func newTelemetry(tb *metadata.TelemetryBuilder, names, sources []string) *telemetry {
-	t := &telemetry{builder: tb, names: names, sources: sources, fields: make(map[series][]metric.AddOption)}
+	t := &telemetry{
+		builder: tb, names: names, sources: sources,
+		fields: make(map[series][]metric.AddOption), detailed: make([]int, len(sources)),
+	}
 	for _, source := range sources {
 		var options [recordCount][]metric.AddOption
 		for i, trace := range recordNames {
@@ -47,18 +57,30 @@ func (t *telemetry) add(ctx context.Context, source uint16, counts *tally) {
 func (t *telemetry) options(s series) []metric.AddOption {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	options, ok := t.fields[s]
-	if !ok {
-		options = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(
-			attribute.String("source", t.sources[s.source]),
-			attribute.String("property", kindNames[s.kind]),
-			attribute.String("field", t.names[s.name]),
-			attribute.String("place", placeNames[s.place]),
-			attribute.String("form", formNames[s.form]),
-			attribute.String("outcome", outcomeNames[s.outcome]),
-		))}
-		t.fields[s] = options
+	if options, ok := t.fields[s]; ok {
+		return options
 	}
+	if s.place != placeNone {
+		if t.detailed[s.source] >= maxDetailed/len(t.sources) {
+			s.form, s.place = formNone, placeNone
+			if options, ok := t.fields[s]; ok {
+				return options
+			}
+		} else {
+			t.detailed[s.source]++
+		}
+	}
+	attributes := []attribute.KeyValue{
+		attribute.String("source", t.sources[s.source]),
+		attribute.String("property", kindNames[s.kind]),
+		attribute.String("field", t.names[s.name]),
+		attribute.String("outcome", outcomeNames[s.outcome]),
+	}
+	if s.place != placeNone {
+		attributes = append(attributes, attribute.String("place", placeNames[s.place]), attribute.String("form", formNames[s.form]))
+	}
+	options := []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attributes...))}
+	t.fields[s] = options
 	return options
 }
 

@@ -42,11 +42,20 @@ func (p *plan) mayBeLogfmt(line string) bool {
 	return (p.body == bodyAuto || p.body == bodyLogfmt) && line != "" && line[0] != '{' && hasLogfmtKey(line, p.root)
 }
 
+func (p *plan) mayHaveFields(line string) bool { return p.mayBeJSON(line) || p.mayBeLogfmt(line) }
+
 // worthLooking reports whether text is worth a round.
 func (p *plan) worthLooking(text string) bool {
-	line := trim(text)
-	return p.mayBeJSON(line) || p.mayBeLogfmt(line) || len(p.patterns) > 0
+	return len(p.patterns) > 0 || p.mayHaveFields(trim(text))
 }
+
+const (
+	// maxText is how long text may be to be parsed.
+	maxText = 1 << 20
+	// maxValues is how many values such text may have, those of its maps and lists
+	// included: one of two bytes of text takes some hundred parsed.
+	maxValues = 4096
+)
 
 // lookInText looks for fields in a body of text. It returns the map that the text
 // stands for where it is one with fields.
@@ -54,13 +63,17 @@ func (p *plan) lookInText(w *worker, text string) (fields pcommon.Map, ok bool) 
 	line := trim(text)
 	pl := placeJSON
 	switch {
+	case len(line) > maxText:
+		w.overLimit = w.overLimit || p.mayHaveFields(line)
 	case p.mayBeJSON(line):
 		fields = w.emptyFields()
 		ok = w.parser.parseJSON(fields, line)
+		w.overLimit = w.overLimit || w.parser.values > maxValues
 	case p.mayBeLogfmt(line):
 		pl = placeLogfmt
 		fields = w.emptyFields()
 		ok = w.parser.parseLogfmt(fields, line)
+		w.overLimit = w.overLimit || w.parser.values > maxValues
 	}
 	if ok {
 		others, found := len(w.hits), w.found

@@ -126,3 +126,68 @@ func TestParseLogfmt(t *testing.T) {
 		})
 	}
 }
+
+func nestedText(t *testing.T, levels int, inner string) string {
+	t.Helper()
+	for range levels {
+		text, err := json.Marshal(map[string]string{"log": inner})
+		require.NoError(t, err)
+		inner = string(text)
+	}
+	return inner
+}
+
+// Each message may be little shorter than the text around it, and each is parsed.
+func TestMessagesWithinMessagesAreBounded(t *testing.T) {
+	p := planWith(t, nil)
+	line := `{"time":"` + when + `","level":"error"}`
+	lr := record{body: nestedText(t, maxWrapped, line)}.build(t)
+	w := correlate(p, lr)
+	require.Equal(t, record{time: whenNs, sevNumber: 17, sevText: "error", body: m{}}, plain(lr))
+	require.Zero(t, outcomes(w)[outcomeOverLimit])
+
+	lr = record{body: nestedText(t, maxWrapped+1, line)}.build(t)
+	w = correlate(p, lr)
+	require.Equal(t, record{body: line}, plain(lr))
+	require.Equal(t, 1, outcomes(w)[outcomeOverLimit])
+
+	lr = record{body: nestedText(t, maxWrapped+1, "free text")}.build(t)
+	w = correlate(p, lr)
+	require.Equal(t, record{body: "free text"}, plain(lr))
+	require.Zero(t, outcomes(w)[outcomeOverLimit])
+
+	p = planWith(t, func(c *Config) { c.Settings.Patterns = []string{`trace (?P<trace_id>\w+)`} })
+	lr = record{body: nestedText(t, maxWrapped+1, "trace "+traceA)}.build(t)
+	correlate(p, lr)
+	require.Equal(t, record{trace: traceA, body: "trace " + traceA}, plain(lr))
+}
+
+// Text that would take much more memory parsed stays text.
+func TestParsedTextIsBounded(t *testing.T) {
+	field := `{"trace_id":"` + traceA + `","a":[`
+	tests := []struct {
+		name, text string
+		parsed     bool
+	}{
+		{"as many values as may be", field + strings.Repeat("1,", maxValues-3) + "1]}", true},
+		{"a value too many", field + strings.Repeat("1,", maxValues-2) + "1]}", false},
+		{"maps too many", field + strings.Repeat(`{"a":1},`, maxValues/2) + "1]}", false},
+		{"pairs too many", "trace_id=" + traceA + strings.Repeat(" a=1", maxValues), false},
+		{"as long as may be", field + strings.Repeat(" ", maxText-len(field)-len("]}")) + "]}", true},
+		{"a byte too long", field + strings.Repeat(" ", maxText-len(field)-len("]}")+1) + "]}", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := planWith(t, nil)
+			lr := record{body: tt.text}.build(t)
+			w := correlate(p, lr)
+			if tt.parsed {
+				require.Equal(t, traceA, lr.TraceID().String())
+				require.Zero(t, outcomes(w)[outcomeOverLimit])
+				return
+			}
+			require.Equal(t, record{body: tt.text}, plain(lr))
+			require.Equal(t, 1, outcomes(w)[outcomeOverLimit])
+		})
+	}
+}

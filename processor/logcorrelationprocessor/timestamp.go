@@ -191,7 +191,8 @@ func readOffset(s string) (minutes int, ok bool) {
 // readEpoch reads an unsigned decimal number. Its unit is told by its integer
 // digits: 10 for seconds, 13 for milliseconds, 16 for microseconds and 19 for
 // nanoseconds. For each unit that is the time from 2001-09-09 on, and the four
-// do not overlap; a number of other size is more likely no time at all.
+// do not overlap; a number of other size is more likely no time at all, and one
+// of digits of the calendar another than it would be read as.
 func readEpoch(s string, r *reading) {
 	digits, fraction, dot := strings.Cut(s, ".")
 	if dot && fraction == "" {
@@ -214,7 +215,7 @@ func readEpoch(s string, r *reading) {
 		return
 	}
 	n, err := strconv.ParseUint(digits, 10, 64)
-	if err != nil || digits[0] == '0' || n > math.MaxInt64/unit {
+	if err != nil || digits[0] == '0' || isCalendar(digits) || n > math.MaxInt64/unit {
 		return
 	}
 	ns := n * unit
@@ -229,6 +230,20 @@ func readEpoch(s string, r *reading) {
 		r.num = ns
 		r.ok(f)
 	}
+}
+
+// isCalendar reports whether the digits of an epoch are YYYYMMDDHH, or 16 that go
+// on with minutes, seconds and hundredths, from 2000 on. As an epoch they would be
+// of 2033 or later.
+func isCalendar(digits string) bool {
+	if digits[0] != '2' || digits[1] != '0' || len(digits) != 10 && len(digits) != 16 {
+		return false
+	}
+	year, month, day, hour := 2000+two(digits[2:4]), two(digits[4:6]), two(digits[6:8]), two(digits[8:10])
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 {
+		return false
+	}
+	return len(digits) == 10 || two(digits[10:12]) < 60 && two(digits[12:14]) < 60
 }
 
 // readTimeParts reads a map of seconds since 1970 and nanoseconds, as Google's
