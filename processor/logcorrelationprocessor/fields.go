@@ -64,6 +64,8 @@ type level struct {
 	slots      [slotCount]uint16
 	multiplier uint32
 	entries    []*entry // from 1
+	// ends has a bit for what the known keys end in, see mayEnd.
+	ends [endWords]uint64
 }
 
 // entry is one known key. A key may be both a field and a parent: dt is a
@@ -164,6 +166,7 @@ func build(rests []rest) *level {
 		parent.children = build(rs)
 	}
 	l.index()
+	l.indexEnds()
 	return l
 }
 

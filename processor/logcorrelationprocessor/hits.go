@@ -16,6 +16,7 @@ type hit struct {
 	top     int
 	place   place
 	outcome outcome
+	nested  bool // has a parent
 }
 
 // worker holds the work on one record. One goroutine has it at a time; it is
@@ -81,13 +82,13 @@ func (w *worker) look(rd *reader, l *level, m pcommon.Map, p place) {
 	top := 0
 	for key, v := range m.All() {
 		if e := l.find(key); e != nil {
-			w.lookAt(rd, e, v, p, top)
+			w.lookAt(rd, e, v, p, top, false)
 		}
 		top++
 	}
 }
 
-func (w *worker) lookAt(rd *reader, e *entry, v pcommon.Value, p place, top int) {
+func (w *worker) lookAt(rd *reader, e *entry, v pcommon.Value, p place, top int, nested bool) {
 	if e.children != nil {
 		switch v.Type() {
 		case pcommon.ValueTypeMap:
@@ -107,7 +108,7 @@ func (w *worker) lookAt(rd *reader, e *entry, v pcommon.Value, p place, top int)
 		return
 	}
 	h := w.next()
-	h.e, h.order, h.top, h.place = e, e.order, top, p
+	h.e, h.order, h.top, h.place, h.nested = e, e.order, top, p, nested
 	if p != placeAttributes {
 		h.order |= orderBody
 	}
@@ -135,7 +136,7 @@ func (w *worker) noteResult(h *hit) {
 func (w *worker) lookInto(rd *reader, l *level, m pcommon.Map, p place, top int) {
 	for key, v := range m.All() {
 		if e := l.find(key); e != nil {
-			w.lookAt(rd, e, v, p, top)
+			w.lookAt(rd, e, v, p, top, true)
 		}
 	}
 }
@@ -151,7 +152,12 @@ func remove(l *level, m pcommon.Map, hits []hit) {
 		if top != r.wanted {
 			return false
 		}
-		gone := r.at(l.find(key), v)
+		var gone bool
+		if r.hits[r.next].nested {
+			gone = r.at(l.find(key), v)
+		} else {
+			gone = r.take()
+		}
 		r.seek()
 		return gone
 	})
@@ -203,9 +209,14 @@ func (r *remover) at(e *entry, v pcommon.Value) bool {
 	if !e.isField {
 		return false
 	}
+	return r.take()
+}
+
+// take goes past a hit and reports whether its field is to be removed.
+func (r *remover) take() bool {
 	h := &r.hits[r.next]
 	r.next++
-	return h.outcome == outcomeMoved && e.kind != kindMessage
+	return h.outcome == outcomeMoved && h.e.kind != kindMessage
 }
 
 // into reports whether it emptied m.

@@ -15,28 +15,50 @@ import (
 const maxJSONDepth = 32
 
 // hasJSONKey reports whether a string that is a key anywhere in s is known to l,
-// or cannot be told without reading its escapes.
+// or cannot be told without reading its escapes. It goes from colon to colon: a
+// key ends before one, and most are not worth the way back to where it begins.
+// Where s is no JSON, it may report what is none.
 func hasJSONKey(s string, l *level) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] != '"' {
-			continue
-		}
-		start, escaped := i+1, false
-		for i++; i < len(s) && s[i] != '"'; i++ {
-			if s[i] == '\\' {
-				escaped = true
-				i++
+	if strings.IndexByte(s, '\\') >= 0 {
+		for i := range len(s) {
+			if s[i] == ':' && isJSONKey(s[:i], l) {
+				return true
 			}
 		}
-		end := i
-		for i+1 < len(s) && isBlank(s[i+1]) {
-			i++
+		return false
+	}
+	for i := 0; ; i++ {
+		if i = l.nextEnd(s, i, ':', len(`"`)); i < 0 {
+			return false
 		}
-		if i+1 < len(s) && s[i+1] == ':' && (escaped || l.find(s[start:end]) != nil) {
+		if isJSONKey(s[:i], l) {
 			return true
 		}
 	}
-	return false
+}
+
+// isJSONKey reports so of the key that a colon behind s ends.
+func isJSONKey(s string, l *level) bool {
+	s = trimRight(s)
+	if s == "" || s[len(s)-1] != '"' {
+		return false
+	}
+	if s = s[:len(s)-1]; isEscaped(s) { // a quote within a string
+		return false
+	}
+	start := strings.LastIndexByte(s, '"') + 1
+	key := s[start:]
+	return strings.IndexByte(key, '\\') >= 0 || start > 0 && isEscaped(s[:start-1]) || l.find(key) != nil
+}
+
+// isEscaped reports whether what comes behind s is escaped: an odd number of
+// backslashes comes before it.
+func isEscaped(s string) bool {
+	odd := false
+	for i := len(s); i > 0 && s[i-1] == '\\'; i-- {
+		odd = !odd
+	}
+	return odd
 }
 
 // stringEnd is the position of the quote that ends a string with escapes.
@@ -135,15 +157,15 @@ func (p *parser) object(dst pcommon.Map, depth int) {
 
 // hasTwice reports whether m has a key twice.
 func hasTwice(m pcommon.Map) bool {
-	const scanned = 16 // up to here a scan is quicker than a map
-	if m.Len() > scanned {
+	const few = 16 // up to here a scan is quicker than a map
+	if m.Len() > few {
 		seen := make(map[string]struct{}, m.Len())
 		for key := range m.All() {
 			seen[key] = struct{}{}
 		}
 		return len(seen) < m.Len()
 	}
-	var keys [scanned]string
+	var keys [few]string
 	n := 0
 	for key := range m.All() {
 		if slices.Contains(keys[:n], key) {

@@ -14,19 +14,39 @@ import (
 // a single word is no pair is no logfmt. As text within text needs quotes, whose
 // escapes double its length, there can be few levels of it.
 
-// hasLogfmtKey reports whether all of s are pairs, one at least with a key that
-// l knows.
+// hasLogfmtKey reports whether all of s, which is not empty, are pairs, and what l
+// knows stands before an equals sign, be it in a quoted value. That it does not is
+// cheaper to find than that all are pairs.
 func hasLogfmtKey(s string, l *level) bool {
-	known := false
-	for s != "" {
-		key, _, rest, ok := nextPair(s)
-		if !ok {
+	if i := keyLen(s); i == 0 || i == len(s) || s[i] != '=' {
+		return false
+	}
+	for i := 0; ; i++ {
+		if i = l.nextEnd(s, i, '=', 0); i < 0 {
 			return false
 		}
-		known = known || l.find(key) != nil
-		s = rest
+		if l.find(s[keyStart(s[:i]):i]) != nil {
+			return isLogfmt(s)
+		}
 	}
-	return known
+}
+
+// keyStart is where the key begins that s ends in.
+func keyStart(s string) int {
+	i := len(s)
+	for i > 0 && keyBytes[s[i-1]]&keyContinues != 0 {
+		i--
+	}
+	return i
+}
+
+// isLogfmt reports whether all of s are pairs.
+func isLogfmt(s string) bool {
+	ok := true
+	for s != "" && ok {
+		_, _, s, ok = nextPair(s)
+	}
+	return ok
 }
 
 // parseLogfmt reads a line of logfmt whose keys are all different into dst.
@@ -54,14 +74,8 @@ func (p *parser) parseLogfmt(dst pcommon.Map, s string) bool {
 // nextPair cuts the first pair and the blanks behind it from s, which is not empty. The value still
 // has its quotes.
 func nextPair(s string) (key, value, rest string, ok bool) {
-	if keyBytes[s[0]]&keyBegins == 0 {
-		return "", "", "", false
-	}
-	i := 1
-	for i < len(s) && keyBytes[s[i]]&keyContinues != 0 {
-		i++
-	}
-	if i == len(s) || s[i] != '=' {
+	i := keyLen(s)
+	if i == 0 || i == len(s) || s[i] != '=' {
 		return "", "", "", false
 	}
 	key, s = s[:i], s[i+1:]
@@ -82,6 +96,18 @@ func nextPair(s string) (key, value, rest string, ok bool) {
 		return "", "", "", false
 	}
 	return key, value, trimLeft(rest), true
+}
+
+// keyLen is the length of the key that s begins with; s is not empty.
+func keyLen(s string) int {
+	if keyBytes[s[0]]&keyBegins == 0 {
+		return 0
+	}
+	i := 1
+	for i < len(s) && keyBytes[s[i]]&keyContinues != 0 {
+		i++
+	}
+	return i
 }
 
 const (

@@ -286,6 +286,7 @@ func FuzzText(f *testing.F) {
 		lr := plog.NewLogRecord()
 		lr.Body().SetStr(s)
 		requireSound(t, p, lr)
+		requireSeen(t, p.root, s)
 
 		if fields, ok := parse((*parser).parseJSON, s); ok && utf8.ValidString(s) {
 			var want any

@@ -68,14 +68,21 @@ type tally struct {
 	series  [maxSeries]series
 	counts  [maxSeries]int64
 	used    int
+	next    int // the one that was counted behind the last, most often
 	spilled map[series]int64
 	records [recordCount]int64
 }
 
 func (t *tally) add(s series) {
+	if i := t.next; i < t.used && t.series[i] == s {
+		t.counts[i]++
+		t.next++
+		return
+	}
 	for i := range t.series[:t.used] {
 		if t.series[i] == s {
 			t.counts[i]++
+			t.next = i + 1
 			return
 		}
 	}
@@ -100,7 +107,7 @@ func (t *tally) each(fn func(series, int64)) {
 }
 
 func (t *tally) reset() {
-	t.used, t.spilled, t.records = 0, nil, [recordCount]int64{}
+	t.used, t.next, t.spilled, t.records = 0, 0, nil, [recordCount]int64{}
 }
 
 // nameNone is the name of what is no field: text in the body.

@@ -18,11 +18,13 @@ var bodyNames = []string{bodyAuto: "auto", bodyJSON: "json", bodyLogfmt: "logfmt
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // trim cuts the blanks that may stand around a line.
-func trim(s string) string {
+func trim(s string) string { return trimLeft(trimRight(s)) }
+
+func trimRight(s string) string {
 	for s != "" && isBlank(s[len(s)-1]) {
 		s = s[:len(s)-1]
 	}
-	return trimLeft(s)
+	return s
 }
 
 func trimLeft(s string) string {
