@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/format"
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/reader"
 )
 
@@ -30,7 +31,7 @@ func prompt(r *reader.Reader, o options, std streams) error {
 	s := &session{reader: r, options: o, std: std}
 	show := func(err error) {
 		if err != nil {
-			fmt.Fprintln(std.err, err)
+			fmt.Fprintln(std.err, format.PrintableLines(err.Error()))
 		}
 	}
 	lines := newTerminal(openHistory(historyPath(os.LookupEnv)))

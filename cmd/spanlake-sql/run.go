@@ -38,16 +38,22 @@ func run(args []string, std streams) int {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case err != nil:
-		fmt.Fprintf(std.err, "spanlake-sql: %v\nspanlake-sql --help lists the flags\n", err)
+		complain(std.err, err.Error())
+		fmt.Fprintln(std.err, "spanlake-sql --help lists the flags")
 		return exitUsage
 	}
 	if err := execute(o, std); err != nil {
 		if !errors.Is(err, syscall.EPIPE) {
-			fmt.Fprintf(std.err, "spanlake-sql: %v\n", err)
+			complain(std.err, err.Error())
 		}
 		return exitFailed
 	}
 	return exitOK
+}
+
+// complain tells what is wrong, in characters that do nothing to a terminal.
+func complain(out io.Writer, text string) {
+	fmt.Fprintf(out, "spanlake-sql: %s\n", format.PrintableLines(text))
 }
 
 func execute(o options, std streams) error {
@@ -97,7 +103,7 @@ func query(r *reader.Reader, sql, outputFormat string, std streams) error {
 		}
 		return r.WriteParquet(ctx, sql, std.out)
 	}
-	sink, err := format.New(outputFormat, std.out)
+	sink, err := format.New(outputFormat, std.out, std.drawn)
 	if err != nil {
 		return err
 	}

@@ -173,7 +173,9 @@ func TestErrors(t *testing.T) {
 func TestParquetKeepsTheTypes(t *testing.T) {
 	dir := newShop(t)
 	got := runWith("", "--data", dir, "--format", "parquet", "select timestamp, duration_ns, name, events, adjusted_count from spans; -- all\n;")
-	require.Equal(t, exitFailed, got.code, "a comment after the end")
+	require.Empty(t, got.err)
+	got = runWith("", "--data", dir, "--format", "parquet", "describe spans")
+	require.Empty(t, got.err)
 	got = runWith("", "--data", dir, "--format", "parquet", "select timestamp, duration_ns, name, events, adjusted_count from spans -- all\n;")
 	require.Empty(t, got.err)
 
@@ -183,7 +185,7 @@ func TestParquetKeepsTheTypes(t *testing.T) {
 	require.NoError(t, err)
 	defer db.Close()
 	var out bytes.Buffer
-	sink, err := format.New("csv", &out)
+	sink, err := format.New("csv", &out, false)
 	require.NoError(t, err)
 	require.NoError(t, db.Query(t.Context(), "select typeof(timestamp), typeof(duration_ns), count(*), max(timestamp) from read_parquet("+duck.Quote(filepath.Join(copied, "x.parquet"))+") group by all", sink))
 	require.Contains(t, out.String(), "TIMESTAMP_NS,BIGINT,2,2026-11-21T09:00:00.000100000Z")
@@ -194,6 +196,13 @@ func TestParquetKeepsTheTypes(t *testing.T) {
 		require.Empty(t, got.out)
 	}
 	require.NoFileExists(t, filepath.Join(dir, "x.parquet"))
+}
+
+func TestAnErrorDoesNothingToATerminal(t *testing.T) {
+	got := runWith("", "--data", newShop(t), "select (chr(27) || '[2J' || chr(155))::int")
+	require.Equal(t, exitFailed, got.code)
+	require.Contains(t, got.err, `\u001b[2J\u009b`)
+	require.NotRegexp(t, `[\x00-\x09\x0b-\x1f\x7f\x{80}-\x{9f}]`, got.err)
 }
 
 func TestParquetIsNotForATerminal(t *testing.T) {

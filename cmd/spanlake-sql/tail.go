@@ -49,7 +49,7 @@ func tail(r *reader.Reader, o options, ticks <-chan time.Time, std streams) erro
 	}
 	err := r.Follow(ctx, reader.Follow{
 		SQL: sql, Sink: sink, Old: !o.window.From.IsZero(), Ticks: ticks,
-		Notice: func(text string) { fmt.Fprintf(std.err, "spanlake-sql: %s\n", text) },
+		Notice: func(text string) { complain(std.err, text) },
 	})
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return nil // as asked

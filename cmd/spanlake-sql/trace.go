@@ -18,7 +18,11 @@ import (
 func showTrace(r *reader.Reader, o options, std streams) error {
 	ctx, stop := interruptible()
 	defer stop()
-	t, err := tracetree.Read(ctx, r, o.trace)
+	var t *tracetree.Trace
+	err := r.Tolerate(ctx, func(text string) { complain(std.err, text) }, func() (err error) {
+		t, err = tracetree.Read(ctx, r, o.trace)
+		return err
+	})
 	if err != nil {
 		return err
 	}

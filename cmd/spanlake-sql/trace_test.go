@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -30,6 +31,18 @@ func TestATraceIsDrawn(t *testing.T) {
 func TestATraceThatIsNotThere(t *testing.T) {
 	got := runWith("", "--data", newShop(t), "--trace", "d269b633813fc60c")
 	require.Equal(t, result{code: exitFailed, err: "spanlake-sql: no trace 0000000000000000d269b633813fc60c in the store: it may not be written yet, not be sampled, or have expired\n"}, got)
+}
+
+func TestATraceIsShownWithoutAFileThatIsGone(t *testing.T) {
+	dir := newShop(t)
+	logs, err := filepath.Glob(filepath.Join(dir, "logs", "*", "*", "*", "*.parquet"))
+	require.NoError(t, err)
+	require.Len(t, logs, 1)
+	require.NoError(t, os.Remove(logs[0]))
+	got := runWith("", "--data", dir, "--trace", "5b8efff798038103d269b633813fc60c")
+	require.Equal(t, exitOK, got.code)
+	require.Contains(t, got.out, "GET /cart")
+	require.Regexp(t, `^spanlake-sql: the rows of logs/.*\.parquet are left out: it is not there\n$`, got.err)
 }
 
 func TestStyle(t *testing.T) {

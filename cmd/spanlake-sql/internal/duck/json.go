@@ -101,7 +101,11 @@ func AppendQuoted(dst, text []byte) []byte {
 		c := text[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRune(text[i:])
-			dst = utf8.AppendRune(dst, r)
+			if r < 0xa0 { // terminals take these for controls, too
+				dst = append(dst, '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&15])
+			} else {
+				dst = utf8.AppendRune(dst, r)
+			}
 			i += size
 			continue
 		}

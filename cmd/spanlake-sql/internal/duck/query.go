@@ -3,15 +3,10 @@ package duck
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
-
-// ErrWrites refuses the statements that could write a file among those that
-// the directories of a store hold.
-var ErrWrites = errors.New("copy, export and prepare are not available: redirect the output of --format parquet, csv or json instead")
 
 // Sink receives results. For each statement that yields rows Begin is called
 // once, then Row for each row, then End. An error from any of them ends the
@@ -24,13 +19,27 @@ type Sink interface {
 
 // Exec runs statements and drops what they return.
 func (db *DB) Exec(ctx context.Context, sql string) error {
-	return db.run(ctx, sql, func(duckdb.PreparedStatement) error { return nil }, nil)
+	return db.run(ctx, sql, nil, nil)
 }
 
 // Query runs statements written by a user, one after the other, and gives their
 // rows to sink.
 func (db *DB) Query(ctx context.Context, sql string, sink Sink) error {
-	return db.run(ctx, sql, refuseWrites, sink)
+	statements, err := db.Statements(ctx, sql)
+	if err != nil {
+		return err
+	}
+	for _, s := range statements {
+		if err := db.Run(ctx, s, sink); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Run runs one of them.
+func (db *DB) Run(ctx context.Context, s Statement, sink Sink) error {
+	return db.run(ctx, s.text, s.check, sink)
 }
 
 // ErrNotOneSelect says that a result cannot be one file.
@@ -39,42 +48,16 @@ var ErrNotOneSelect = errors.New("parquet holds the result of one select stateme
 // WriteParquet writes the result of a query written by a user as a file, which
 // must be within the directories.
 func (db *DB) WriteParquet(ctx context.Context, sql, path string) error {
-	sql = strings.TrimRight(sql, "; \t\r\n")
-	// What is one statement by itself cannot end the parentheses it is put in.
-	if err := db.oneSelect(ctx, sql); err != nil {
+	statements, err := db.Statements(ctx, sql)
+	if err != nil {
 		return err
 	}
-	return db.Exec(ctx, "copy ("+sql+"\n) to "+Quote(path)+" (format parquet, compression zstd)")
-}
-
-func (db *DB) oneSelect(ctx context.Context, sql string) error {
-	var statements duckdb.ExtractedStatements
-	n := duckdb.ExtractStatements(db.conn, sql, &statements)
-	defer duckdb.DestroyExtracted(&statements)
-	if message := duckdb.ExtractStatementsError(statements); n == 0 && message != "" {
-		return lowerError(message)
-	}
-	if n != 1 {
+	// What is one statement by itself cannot end the parentheses it is put in.
+	if len(statements) != 1 || !db.selects(ctx, statements[0].text) {
 		return ErrNotOneSelect
 	}
-	var prepared duckdb.PreparedStatement
-	state := duckdb.PrepareExtractedStatement(db.conn, statements, 0, &prepared)
-	defer duckdb.DestroyPrepare(&prepared)
-	if state == duckdb.StateError {
-		return messageError(ctx, duckdb.PrepareError(prepared))
-	}
-	if duckdb.PreparedStatementType(prepared) != duckdb.StatementTypeSelect {
-		return ErrNotOneSelect
-	}
-	return nil
-}
-
-func refuseWrites(prepared duckdb.PreparedStatement) error {
-	switch duckdb.PreparedStatementType(prepared) {
-	case duckdb.StatementTypeCopy, duckdb.StatementTypeExport, duckdb.StatementTypePrepare:
-		return ErrWrites
-	}
-	return nil
+	// In a FROM, which takes DESCRIBE and SHOW too.
+	return db.Exec(ctx, "copy (select * from ("+statements[0].text+"\n)) to "+Quote(path)+" (format parquet, compression zstd)")
 }
 
 func (db *DB) run(ctx context.Context, sql string, check func(duckdb.PreparedStatement) error, sink Sink) error {
@@ -109,8 +92,10 @@ func (db *DB) runStatement(ctx context.Context, statements duckdb.ExtractedState
 	if state == duckdb.StateError {
 		return messageError(ctx, duckdb.PrepareError(prepared))
 	}
-	if err := check(prepared); err != nil {
-		return err
+	if check != nil {
+		if err := check(prepared); err != nil {
+			return err
+		}
 	}
 	if duckdb.NParams(prepared) > 0 {
 		return errors.New("a parameter such as $1 or ? has no value here: write the value into the query")

@@ -10,10 +10,11 @@ import (
 // csv quotes as RFC 4180 says and ends lines with LF. NULL is an empty field
 // and the empty string is "", so that a reader can tell them apart.
 type csv struct {
-	out     *bufio.Writer
-	columns int
-	text    []byte
-	line    []byte
+	out      *bufio.Writer
+	terminal bool // values are escaped as in a table
+	columns  int
+	text     []byte
+	line     []byte
 }
 
 func (c *csv) Begin(columns []duck.Column) error {
@@ -48,6 +49,9 @@ func (c *csv) separate(i int) {
 }
 
 func (c *csv) field(text []byte) {
+	if c.terminal {
+		text = []byte(Printable(text))
+	}
 	if len(text) > 0 && !bytes.ContainsAny(text, ",\"\r\n") && text[0] != ' ' && text[len(text)-1] != ' ' {
 		c.line = append(c.line, text...)
 		return

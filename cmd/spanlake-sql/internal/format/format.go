@@ -17,14 +17,15 @@ const Parquet = "parquet"
 // Names of the formats, the default first.
 var Names = []string{"table", "csv", "json", Parquet}
 
-// New returns the sink that writes results to w in the format of that name.
-func New(name string, w io.Writer) (duck.Sink, error) {
+// New returns the sink that writes results to w in the format of that name. On a
+// terminal the values are made printable in all formats.
+func New(name string, w io.Writer, terminal bool) (duck.Sink, error) {
 	out := bufio.NewWriterSize(w, 64<<10)
 	switch name {
 	case "table":
 		return &table{out: out}, nil
 	case "csv":
-		return &csv{out: out}, nil
+		return &csv{out: out, terminal: terminal}, nil
 	case "json":
 		return &json{out: out}, nil
 	}

@@ -20,7 +20,7 @@ func write(t *testing.T, format, sql string) string {
 	require.NoError(t, err)
 	defer db.Close()
 	var out bytes.Buffer
-	sink, err := New(format, &out)
+	sink, err := New(format, &out, false)
 	require.NoError(t, err)
 	require.NoError(t, db.Query(t.Context(), sql, sink))
 	return out.String()
@@ -134,7 +134,7 @@ func TestWriteErrorsEndTheQuery(t *testing.T) {
 	full := errors.New("disk full")
 	for _, name := range []string{"table", "csv", "json"} {
 		for _, sql := range []string{"select 1", "from range(1000000000000)"} {
-			sink, err := New(name, failing{full})
+			sink, err := New(name, failing{full}, false)
 			require.NoError(t, err)
 			require.ErrorIs(t, db.Query(t.Context(), sql, sink), full)
 		}
@@ -142,7 +142,7 @@ func TestWriteErrorsEndTheQuery(t *testing.T) {
 }
 
 func TestUnknownFormat(t *testing.T) {
-	_, err := New("xml", nil)
+	_, err := New("xml", nil, false)
 	require.EqualError(t, err, `"xml" is not one of table, csv, json, parquet`)
 	require.False(t, Known("xml"))
 }
@@ -157,4 +157,45 @@ func FuzzPrintableHasNoControlCharacters(f *testing.F) {
 		require.Equal(t, got, Printable([]byte(got)), "escaping once is enough")
 		require.GreaterOrEqual(t, DisplayWidth(got), 0)
 	})
+}
+
+func TestNothingOnATerminalControlsIt(t *testing.T) {
+	db, err := duck.Open(duck.Settings{Threads: 1})
+	require.NoError(t, err)
+	defer db.Close()
+	for _, name := range []string{"table", "csv", "json"} {
+		var out bytes.Buffer
+		sink, err := New(name, &out, true)
+		require.NoError(t, err)
+		require.NoError(t, db.Query(t.Context(), `select chr(27) || '[2J' || chr(155) || '31m' || chr(127) as "a`+"\u009b"+`"`, sink))
+		require.NotRegexp(t, `[\x00-\x09\x0b-\x1f\x7f\x{80}-\x{9f}]`, out.String(), name)
+		require.Contains(t, out.String(), `\u001b[2J\u009b31m\u007f`, name)
+	}
+	require.Equal(t, "a\n\\u001b\\u009b", PrintableLines("a\n\x1b\u009b"))
+}
+
+func TestTheSampleOfATableIsBounded(t *testing.T) {
+	db, err := duck.Open(duck.Settings{Threads: 1})
+	require.NoError(t, err)
+	defer db.Close()
+	var out bytes.Buffer
+	sink, err := New("table", &out, false)
+	require.NoError(t, err)
+	require.NoError(t, db.Query(t.Context(), "select repeat('x', 1 << 20) as a from range(3)", &watched{sink, func() { require.Zero(t, out.Len()) }}))
+	out.Reset()
+	most := 0
+	require.NoError(t, db.Query(t.Context(), "select repeat('x', 1 << 20) as a from range(20)", &watched{sink, func() { most = max(most, sink.(*table).held) }}))
+	require.Equal(t, sampleBytes, most)
+	require.Equal(t, 20<<20, strings.Count(out.String(), "x"))
+}
+
+// watched looks at each row that was taken.
+type watched struct {
+	duck.Sink
+	look func()
+}
+
+func (w *watched) Row(row duck.Row) error {
+	defer w.look()
+	return w.Sink.Row(row)
 }

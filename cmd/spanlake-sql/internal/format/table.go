@@ -11,7 +11,10 @@ import (
 // sampleRows is how many rows are held to find the widths of the columns. Rows
 // after them are written as they come, with a wider cell pushing its line out,
 // so that the memory of a table does not grow with its length.
-const sampleRows = 1000
+const (
+	sampleRows  = 1000
+	sampleBytes = 4 << 20 // of cells
+)
 
 // table writes aligned columns, a line below the header, and the number of rows.
 type table struct {
@@ -19,12 +22,13 @@ type table struct {
 	columns []duck.Column
 	widths  []int
 	sample  [][]string // nil once it has been written
+	held    int        // bytes in sample
 	rows    int
 	text    []byte
 }
 
 func (t *table) Begin(columns []duck.Column) error {
-	t.columns, t.rows = columns, 0
+	t.columns, t.rows, t.held = columns, 0, 0
 	t.widths = make([]int, len(columns))
 	for i, c := range columns {
 		t.widths[i] = DisplayWidth(Printable([]byte(c.Name)))
@@ -44,21 +48,22 @@ func (t *table) Row(row duck.Row) error {
 		t.text = row.AppendText(t.text[:0], i)
 		cells[i] = Printable(t.text)
 	}
-	if t.rows > sampleRows {
+	if t.sample == nil {
 		return t.line(cells)
 	}
 	for i, cell := range cells {
+		t.held += len(cell)
 		t.widths[i] = max(t.widths[i], DisplayWidth(cell))
 	}
 	t.sample = append(t.sample, cells)
-	if t.rows == sampleRows {
+	if t.rows == sampleRows || t.held >= sampleBytes {
 		return t.flushSample()
 	}
 	return nil
 }
 
 func (t *table) End() error {
-	if t.rows < sampleRows {
+	if t.sample != nil {
 		if err := t.flushSample(); err != nil {
 			return err
 		}

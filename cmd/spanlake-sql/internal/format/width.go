@@ -45,6 +45,16 @@ func Printable(text []byte) string {
 	return out.String()
 }
 
+// PrintableLines is Printable for each line of a text: what the engine says of an
+// error quotes the values that clients sent.
+func PrintableLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = Printable([]byte(line))
+	}
+	return strings.Join(lines, "\n")
+}
+
 // DisplayWidth is the number of terminal cells that text takes: two for wide
 // East Asian characters and emoji, none for combining marks.
 func DisplayWidth(text string) int {

@@ -17,7 +17,8 @@ import (
 
 // Follow is what Reader.Follow runs for files as they come.
 type Follow struct {
-	// SQL is run with views that show only the new files.
+	// SQL is run with views that show only the new files. It hands out no row
+	// before it has read all of them, so that it can be run again without one.
 	SQL  string
 	Sink duck.Sink
 	// Old asks for the rows, within the window, that are in the store already.
@@ -29,7 +30,8 @@ type Follow struct {
 }
 
 // Follow runs a query over the rows of each segment that is committed, once for
-// each, until ctx ends or something fails. Files that merge others hold rows
+// each, until ctx ends or something fails. Files that cannot be read are told of
+// and left out. Files that merge others hold rows
 // that were seen. The store need not be there yet.
 func (r *Reader) Follow(ctx context.Context, f Follow) error {
 	news := newNews(f.Old)
@@ -69,18 +71,20 @@ func (r *Reader) follow(ctx context.Context, f Follow, news *news) error {
 	if err := r.update(ctx, snapshot); err != nil {
 		return err
 	}
-	for _, v := range r.views {
-		var own []lake.File
-		for _, file := range r.window.Files(files) {
-			if file.Signal == v.signal {
-				own = append(own, file)
+	return r.Tolerate(ctx, f.Notice, func() error {
+		for _, v := range r.views {
+			var own []lake.File
+			for _, file := range r.files(files) {
+				if file.Signal == v.signal {
+					own = append(own, file)
+				}
+			}
+			if err := v.show(ctx, r.db, r.index, r.window, own); err != nil {
+				return fmt.Errorf("define the view %s: %w", v.name, err)
 			}
 		}
-		if err := v.show(ctx, r.db, r.index, r.window, own); err != nil {
-			return fmt.Errorf("define the view %s: %w", v.name, err)
-		}
-	}
-	return r.db.Query(ctx, f.SQL, f.Sink)
+		return r.db.Query(ctx, f.SQL, f.Sink)
+	})
 }
 
 // segmentName is that of a file of a segment: the log, the number of the

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/duck"
 )
@@ -31,10 +30,6 @@ type planner struct {
 const disabledOptimizers = "late_materialization,statistics_propagation,empty_result_pullup,compressed_materialization," +
 	"join_order,build_side_probe_side,top_n,top_n_window_elimination,limit_pushdown,join_filter_pushdown,row_group_pruner," +
 	"sampling_pushdown,join_elimination"
-
-// clockSlack is how much earlier than the query itself its plan may have been
-// made: now() is another in the two.
-const clockSlack = time.Minute
 
 func (p *planner) open(ctx context.Context, views []*view) error {
 	db, err := duck.Open(duck.Settings{Threads: 1, MemoryLimit: "256MB", Set: []string{"disabled_optimizers = " + duck.Quote(disabledOptimizers)}})
@@ -64,6 +59,12 @@ var (
 	readsSession = regexp.MustCompile(`(?i)getvariable|current_setting|nextval|currval`)
 	// restricts finds the columns whose filters are of use.
 	restricts = regexp.MustCompile(`(?i)trace_id|timestamp`)
+	// readsClock finds functions that answer later, and perhaps a day later, when
+	// the query runs than when it was planned.
+	readsClock = regexp.MustCompile(`(?i)\b(now|today|age|localtime(stamp)?|(get_)?current_(date|(local)?time(stamp)?)|transaction_timestamp)\b`)
+	// turnsBack finds what may answer less for a later time, as an hour does.
+	turnsBack = regexp.MustCompile(`(?i)\b(date_?part|date_?sub|date_?diff|extract|strftime|age|epoch\w*|` +
+		`\w*(second|minute|hour|week|month|quarter|year)s?|(week|last_|to_)?days?|dayof\w+)\s*\(|%|::\s*time\b|\bas\s+time\b`)
 )
 
 // plans reports whether the query is one that can be planned in another engine
@@ -96,6 +97,15 @@ func (p *planner) needs(ctx context.Context, sql string) (needs map[string]neede
 	}
 	w := planWalk{needs: map[string]needed{}, ok: true}
 	w.visit(tree)
+	if readsClock.MatchString(sql) {
+		for name, need := range w.needs {
+			need.to = math.MaxInt64
+			if turnsBack.MatchString(sql) {
+				need.from = math.MinInt64
+			}
+			w.needs[name] = need
+		}
+	}
 	return w.needs, w.ok
 }
 
@@ -213,9 +223,6 @@ func comparison(column, operator any, constant map[string]any) needed {
 			need.from = at
 		case "COMPARE_LESSTHAN", "COMPARE_LESSTHANOREQUALTO":
 			need.to = at
-			if at < math.MaxInt64-int64(clockSlack) {
-				need.to += int64(clockSlack)
-			}
 		}
 	}
 	return need

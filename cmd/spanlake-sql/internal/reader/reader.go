@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spanlake/spanlake/cmd/spanlake-sql/internal/duck"
 	"github.com/spanlake/spanlake/internal/lake"
@@ -41,6 +43,8 @@ type Reader struct {
 	index    *index
 	views    []*view
 	planner  planner
+	indirect bool            // a user created what may use the views
+	without  map[string]bool // paths of files that are left out
 }
 
 // Open prepares a reader. The store itself is looked for by each query, so
@@ -85,21 +89,54 @@ func (r *Reader) Close() error {
 
 // Query runs the statements of sql on a snapshot taken now. Where a file of the
 // snapshot went away before the engine opened it (merged into another, or
-// expired), the query runs once more on a new snapshot, provided that no rows
-// have been handed out.
+// expired), the query runs once more on a new snapshot, provided that it was the
+// first statement that failed and that no rows have been handed out.
 func (r *Reader) Query(ctx context.Context, sql string, sink duck.Sink) error {
+	statements, err := r.db.Statements(ctx, sql)
+	if err != nil {
+		return err
+	}
+	for _, s := range statements {
+		if err := r.sparesViews(s); err != nil {
+			return err
+		}
+	}
 	watched := &watchedSink{Sink: sink}
-	return r.answer(ctx, sql, func() (bool, error) {
-		err := r.db.Query(ctx, sql, watched)
-		return !watched.begun, err
+	return r.answer(ctx, func() (bool, error) {
+		for i, s := range statements {
+			// Each just before it runs, because of what those before it created.
+			err := r.define(ctx, s.Text())
+			if err == nil {
+				err = r.db.Run(ctx, s, watched)
+			}
+			if err != nil {
+				return i == 0 && !watched.begun, err
+			}
+		}
+		return false, nil
 	})
+}
+
+// sparesViews refuses what would hide or change a view of the store.
+func (r *Reader) sparesViews(s duck.Statement) error {
+	for _, name := range s.Changes() {
+		if slices.ContainsFunc(r.views, func(v *view) bool { return v.name == name }) {
+			return fmt.Errorf("%s is a view of the store: it stays as it is, and nothing else may have its name", name)
+		}
+	}
+	return nil
 }
 
 // WriteParquet writes the result of a query as a Parquet file. It is whole
 // before its first byte is written, so that a failed query writes none.
 func (r *Reader) WriteParquet(ctx context.Context, sql string, w io.Writer) error {
 	path := filepath.Join(r.temp, "result.parquet")
-	if err := r.answer(ctx, sql, func() (bool, error) { return true, r.db.WriteParquet(ctx, sql, path) }); err != nil {
+	if err := r.answer(ctx, func() (bool, error) {
+		if err := r.define(ctx, sql); err != nil {
+			return true, err
+		}
+		return true, r.db.WriteParquet(ctx, sql, path)
+	}); err != nil {
 		return err
 	}
 	f, err := os.Open(path)
@@ -110,22 +147,22 @@ func (r *Reader) WriteParquet(ctx context.Context, sql string, w io.Writer) erro
 	return errors.Join(err, f.Close(), os.Remove(path))
 }
 
-// answer points the views at a snapshot and calls run, and does so again with
-// another where a file was gone and run says that it may be repeated.
-func (r *Reader) answer(ctx context.Context, sql string, run func() (repeatable bool, err error)) error {
-	repeatable, err := r.try(ctx, sql, run)
+// answer takes a snapshot and calls run, and does so again with another where a
+// file was gone and run says that it may be repeated.
+func (r *Reader) answer(ctx context.Context, run func() (repeatable bool, err error)) error {
+	repeatable, err := r.try(ctx, run)
 	if r.lost(err) == "" || !repeatable {
 		return err
 	}
 	r.current, r.manifest.seen = false, nil
-	_, err = r.try(ctx, sql, run)
+	_, err = r.try(ctx, run)
 	if path := r.lost(err); path != "" {
 		return fmt.Errorf("the store names a file that is not there: %s: %w", path, err)
 	}
 	return err
 }
 
-func (r *Reader) try(ctx context.Context, sql string, run func() (bool, error)) (bool, error) {
+func (r *Reader) try(ctx context.Context, run func() (bool, error)) (bool, error) {
 	snapshot, err := r.manifest.next(r.dir)
 	if err != nil {
 		return true, err
@@ -134,9 +171,6 @@ func (r *Reader) try(ctx context.Context, sql string, run func() (bool, error)) 
 		if err := r.update(ctx, snapshot); err != nil {
 			return true, err
 		}
-	}
-	if err := r.define(ctx, sql); err != nil {
-		return true, err
 	}
 	return run()
 }
@@ -157,25 +191,38 @@ func (r *Reader) update(ctx context.Context, snapshot lake.Snapshot) error {
 	return nil
 }
 
-// define points the views at the files of the snapshot that the query needs.
+// define points the views at the files of the snapshot that the statement needs.
+// A view that it does not use opens no file, so that one which is damaged fails
+// only the queries that need it.
 func (r *Reader) define(ctx context.Context, sql string) error {
+	r.indirect = r.indirect || createsIndirect.MatchString(sql)
 	needs, known := r.needs(ctx, sql)
 	for _, v := range r.views {
-		files := r.window.Files(v.files)
-		if known {
-			need, used := needs[v.name]
-			switch {
-			case used:
-				files = r.narrow(files, need)
-			case v.defined:
-				continue
-			}
+		need, used := needs[v.name]
+		var files []lake.File
+		switch {
+		case known && used:
+			files = r.narrow(r.files(v.files), need)
+		case !known && (r.indirect || mentions(sql, v.name)):
+			files = r.files(v.files)
+		case v.defined:
+			continue
 		}
 		if err := v.show(ctx, r.db, r.index, r.window, files); err != nil {
 			return fmt.Errorf("define the view %s: %w", v.name, err)
 		}
 	}
 	return nil
+}
+
+// createsIndirect finds what may later stand for a view without its name.
+var createsIndirect = regexp.MustCompile(`(?is)\bcreate\b.*\b(view|macro|function)\b`)
+
+// mentions is false of texts that do not use the view, unless by something that
+// was created. query_table takes the name from an expression.
+func mentions(sql, name string) bool {
+	sql = strings.ToLower(sql)
+	return strings.Contains(sql, name) || strings.Contains(sql, "query_table")
 }
 
 // needs returns which rows of which views the query needs, where that is known.
@@ -202,16 +249,18 @@ func (r *Reader) narrow(files []lake.File, need needed) []lake.File {
 	return slices.DeleteFunc(slices.Clone(files), func(f lake.File) bool { return !r.index.mayHold(f, traces) })
 }
 
-// lost names the first file of the snapshot that is gone, where err may come
+// lost names the first file shown that is gone, where err may come
 // from that.
 func (r *Reader) lost(err error) string {
 	if !errors.Is(err, duck.ErrIO) {
 		return ""
 	}
-	for _, f := range r.snapshot.Files {
-		path := r.index.path(f)
-		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
-			return path
+	for _, v := range r.views {
+		for _, f := range v.shown {
+			path := r.index.path(f)
+			if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+				return path
+			}
 		}
 	}
 	return ""

@@ -21,7 +21,7 @@ type view struct {
 	alike   bool            // all files have the same columns
 
 	defined bool
-	shown   []lake.File // by the definition in the engine
+	shown   []lake.File // by the definition in the engine, or by one that failed
 }
 
 func newViews() []*view {
@@ -88,11 +88,11 @@ func (v *view) show(ctx context.Context, db *duck.DB, x *index, w Window, files 
 	if v.defined && slices.EqualFunc(files, v.shown, func(a, b lake.File) bool { return a.Path == b.Path }) {
 		return nil
 	}
-	v.defined = false
+	v.defined, v.shown = false, files
 	if err := db.Exec(ctx, v.definition(x, w, files)); err != nil {
 		return err
 	}
-	v.defined, v.shown = true, files
+	v.defined = true
 	return nil
 }
 
@@ -104,7 +104,7 @@ func (v *view) show(ctx context.Context, db *duck.DB, x *index, w Window, files 
 // Partitions in the path are not read, because their values are columns too.
 func (v *view) definition(x *index, w Window, files []lake.File) string {
 	var sql strings.Builder
-	sql.WriteString("create or replace view " + v.name + " as select * from ")
+	sql.WriteString("create or replace view memory.main." + v.name + " as select * from ")
 	if len(files) == 0 {
 		sql.WriteString("(select ")
 		for i, c := range v.columns {
