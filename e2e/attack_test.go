@@ -120,7 +120,7 @@ func (c *collector) forgetPeak() {
 }
 
 // storePath is what the store may be made of, below the directory of the data.
-var storePath = regexp.MustCompile(`^data((/wal|/journal|/journal/(spans|rulings))(/[A-Za-z0-9_.-]+)?|/lake(/(LOCK|MANIFEST|(traces|logs)(/retention=(7|14|30)d(/date=[0-9-]{10}(/hour=[0-9]{2}(/[0-9a-f-]+\.parquet)?)?)?)?))?)?$`)
+var storePath = regexp.MustCompile(`^data((/wal|/journal|/journal/(spans|rulings))(/[A-Za-z0-9_.-]+)?|/lake(/(LOCK|MANIFEST|(traces|logs)(/retention=(7|14|30)d(/date=[0-9-]{10}(/hour=[0-9]{2}(/([0-9a-f]{16}|compact)-[0-9]+-[0-9]+\.parquet)?)?)?)?))?)?$`)
 
 func requireFilesOnlyInTheStore(t *testing.T, root string) {
 	t.Helper()
