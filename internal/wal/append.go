@@ -156,6 +156,7 @@ func (l *Log) flush(s *segment, sync bool) {
 		s.err = err
 	case sync:
 		s.durable = end
+		s.expect()
 	}
 	s.release()
 }

@@ -351,6 +351,36 @@ func TestASyncWaitsForAsManyAsTheLast(t *testing.T) {
 	})
 }
 
+// Writers who come back at different times end up in one group.
+func TestAGroupGrowsToAllWhoWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := fsystest.NewCrash()
+		l := open(t, disk, "/wal")
+		syncs := 0 // one goroutine syncs at a time
+		disk.Hook(func(op fsystest.Op, _ string) error {
+			if op == fsystest.OpSync {
+				syncs++
+				time.Sleep(time.Millisecond)
+			}
+			return nil
+		})
+		const count, each = 8, 100
+		var writers sync.WaitGroup
+		for i := range count {
+			writers.Go(func() {
+				for range each {
+					time.Sleep(time.Duration(i+1) * time.Millisecond)
+					add(t, l, "record")
+				}
+			})
+		}
+		writers.Wait()
+		require.Less(t, syncs, each*3/2, "not twice a round")
+		seal(t, l)
+		require.Len(t, readAll(t, l), count*each)
+	})
+}
+
 // Who needs the file does not wait for company to come.
 func TestTheWaitForCompanyEndsEarly(t *testing.T) {
 	for name, hurry := range map[string]func(*Log) error{

@@ -2,11 +2,13 @@ package wal
 
 import "time"
 
-// A sync costs about as much for one record as for many, and those who waited
-// for the last one are likely to be back soon. The next one waits for as many,
-// but not beyond half a buffer, so that others have room while it runs, and not
-// for long. Who was alone the last time waits for nobody.
-const gatherTime = 5 * time.Millisecond
+// A sync costs about as much for one record as for many, and those whom the
+// last one served are likely to be back soon. The next one waits for as many
+// and for those who came while the last one ran, so that a group grows to all
+// who write at the same time, whatever it began with. It does not wait beyond
+// half a buffer, so that others have room while it runs, and not for long. Who
+// was alone the last time waits for nobody.
+const gatherTime = 10 * time.Millisecond
 
 // join counts a caller of Sync, and ends the wait for company where that is
 // complete. Log.mu is held.
@@ -17,6 +19,13 @@ func (s *segment) join(p Position, buffer int) {
 	s.joined++
 	if s.together(buffer) {
 		s.hurry()
+	}
+}
+
+// expect sets, after a sync, how many the next one waits for. Log.mu is held.
+func (s *segment) expect() {
+	if s.company > 1 {
+		s.company += s.joined
 	}
 }
 

@@ -21,8 +21,8 @@ type segment struct {
 	durable int64         // offset behind what was synced
 	busy    bool          // one goroutine writes and syncs
 	idle    chan struct{} // closed, and replaced, when busy ends
-	// joined and company count the callers of Sync since the last sync began, and
-	// between that and the one before.
+	// joined counts the callers of Sync since the last sync began; company is how
+	// many of them the next one waits for.
 	joined, company int
 	gathering       chan struct{} // closed when company is complete; nil: nobody waits for it
 	err             error         // of the first write or sync that failed; nothing is written after it
