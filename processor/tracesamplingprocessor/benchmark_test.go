@@ -66,7 +66,8 @@ policies:
 // time, garbage collection included, less that of decoding, and the live heap
 // while every trace is undecided. The third run is ours with a journal, where
 // requests that come at the same time share a sync. With a -benchtime of several
-// times, medians are reported: what else runs on the machine disturbs a single run.
+// times, medians are reported, those of ratios over what ran one after the other:
+// what else runs on the machine disturbs single runs, and whole minutes alike.
 func BenchmarkAgainstTailSampling(b *testing.B) {
 	requests, spans := realisticRequests(b, 12000)
 	for _, senders := range []int{1, 32} {
@@ -83,15 +84,15 @@ func BenchmarkAgainstTailSampling(b *testing.B) {
 				theirs.measure(b, tailsamplingprocessor.NewFactory(), contribPolicies, requests, senders)
 			}
 			n := float64(spans)
-			cpu := func(c *cost) float64 { return (median(c.cpu) - median(decode.cpu)) / n }
+			cpu := func(c *cost) []float64 { return less(c.cpu, decode.cpu) }
 			heap := func(c *cost) float64 { return median(c.heap) / n }
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(median(decode.cpu)/n, "decode-ns/span")
-			b.ReportMetric(cpu(&ours), "cpu-ns/span")
-			b.ReportMetric(cpu(&journaled), "journal-cpu-ns/span")
-			b.ReportMetric(cpu(&theirs), "contrib-cpu-ns/span")
-			b.ReportMetric(cpu(&ours)/cpu(&theirs), "cpu-ratio")
-			b.ReportMetric(cpu(&journaled)/cpu(&ours), "journal-ratio")
+			b.ReportMetric(median(cpu(&ours))/n, "cpu-ns/span")
+			b.ReportMetric(median(cpu(&journaled))/n, "journal-cpu-ns/span")
+			b.ReportMetric(median(cpu(&theirs))/n, "contrib-cpu-ns/span")
+			b.ReportMetric(median(ratios(cpu(&ours), cpu(&theirs))), "cpu-ratio")
+			b.ReportMetric(median(ratios(cpu(&journaled), cpu(&ours))), "journal-ratio")
 			b.ReportMetric(heap(&ours), "heap-B/span")
 			b.ReportMetric(heap(&theirs), "contrib-heap-B/span")
 			b.ReportMetric(heap(&ours)/heap(&theirs), "heap-ratio")
@@ -128,6 +129,24 @@ type cost struct {
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// less subtracts b from a, run by run.
+func less(a, b []float64) []float64 {
+	rest := make([]float64, len(a))
+	for i := range a {
+		rest[i] = a[i] - b[i]
+	}
+	return rest
+}
+
+// ratios divides a by b, run by run.
+func ratios(a, b []float64) []float64 {
+	quotients := make([]float64, len(a))
+	for i := range a {
+		quotients[i] = a[i] / b[i]
+	}
+	return quotients
 }
 
 func (c *cost) measure(b *testing.B, f processor.Factory, config string, requests [][]byte, senders int) {
