@@ -118,5 +118,5 @@ func TestAWrongTokenStoresNothing(t *testing.T) {
 	c.stop(t)
 	require.Equal(t, []row{{"spans": number(0), "logs": number(0)}},
 		mustQuery(t, c.lake(), "select (select count(*) from spans) as spans, (select count(*) from logs) as logs"))
-	require.NotContains(t, c.stderr.String(), token, "a token in the log")
+	require.NotContains(t, c.Said(), token, "a token in the log")
 }

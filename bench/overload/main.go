@@ -141,7 +141,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	r.peak = c.Memory().Peak
 	ended = true
-	if _, err := c.Stop(); err != nil {
+	if err := c.Stop(); err != nil {
 		return err
 	}
 	snapshot, err := lake.ReadSnapshot(filepath.Join(options.Data(), "lake"))

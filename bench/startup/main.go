@@ -32,7 +32,6 @@ const (
 	poolRate   = 20_000 // of simulated time
 	mib        = 1 << 20
 	undecided  = "otelcol_processor_trace_sampling_undecided_traces"
-	askEvery   = 20 * time.Millisecond
 	askTimeout = time.Second
 )
 
