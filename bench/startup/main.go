@@ -18,8 +18,8 @@ import (
 	"github.com/spanlake/spanlake/bench/internal/load"
 	"github.com/spanlake/spanlake/bench/internal/pool"
 	"github.com/spanlake/spanlake/bench/internal/process"
-	"github.com/spanlake/spanlake/bench/internal/scrape"
 	"github.com/spanlake/spanlake/bench/internal/send"
+	"github.com/spanlake/spanlake/internal/scrape"
 )
 
 //go:embed config.yaml

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spanlake/spanlake/bench/internal/pool"
 	"github.com/spanlake/spanlake/bench/internal/process"
-	"github.com/spanlake/spanlake/bench/internal/scrape"
+	"github.com/spanlake/spanlake/internal/scrape"
 )
 
 // readiness is of the restarted process.
