@@ -10,14 +10,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spanlake/spanlake/bench/internal/load"
+	"github.com/spanlake/spanlake/internal/command"
 )
 
 type options struct {
@@ -29,17 +28,7 @@ type options struct {
 	subjects                       []*subject
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
+func main() { command.Main("bench", run) }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
@@ -62,15 +51,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, err
 	}
 
-	var errs []error
-	for _, n := range []struct {
-		name string
-		v    int
-	}{{"spans", o.spans}, {"runs", o.runs}, {"connections", o.connections}} {
-		if n.v <= 0 {
-			errs = append(errs, fmt.Errorf("-%s: %d must be above 0", n.name, n.v))
-		}
-	}
+	errs := []error{command.Positive(f, "spans", "runs", "connections")}
 	if o.rate < 0 {
 		errs = append(errs, fmt.Errorf("-rate: %d must not be negative", o.rate))
 	}

@@ -13,12 +13,13 @@ import (
 	"github.com/spanlake/spanlake/bench/internal/load"
 	"github.com/spanlake/spanlake/bench/internal/process"
 	"github.com/spanlake/spanlake/bench/internal/send"
+	"github.com/spanlake/spanlake/internal/child"
 )
 
 // result is one run of one process.
 type result struct {
 	subject, workload string
-	usage             process.Usage
+	usage             child.Usage
 	sent              send.Result
 	stored            int   // spans
 	disk              int64 // bytes of everything below the data directory
@@ -58,9 +59,10 @@ func measure(ctx context.Context, o *options, s *subject, w workload, in *input,
 		return r, err
 	}
 	sendErr := feed(ctx, o, s, p, in, &r)
-	if r.usage, err = p.Stop(); sendErr != nil || err != nil {
-		return r, errors.Join(sendErr, err)
+	if err := errors.Join(sendErr, p.Stop()); err != nil {
+		return r, err
 	}
+	r.usage = p.Usage()
 
 	if r.stored, err = s.stored(run.Data()); err != nil {
 		return r, err

@@ -1,12 +1,10 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,13 +67,14 @@ func TestAttacks(t *testing.T) {
 		{"idle connections", attackWithConnections},
 	} {
 		passed := t.Run(attack.name, func(t *testing.T) {
-			c.forgetPeak()
+			c.ForgetPeak() // so that it tells which attack took the memory
 			began := time.Now()
 			attack.run(t, c)
 			good.requireProgress(t)
-			peak := c.memory(t, "VmHWM")
+			peak := c.Memory().Peak
 			t.Logf("%s, peak %d MiB", time.Since(began).Round(time.Millisecond), peak>>20)
-			require.Less(t, peak, memoryLimit, "resident memory")
+			require.Positive(t, peak, "the collector ended, it seems")
+			require.Less(t, peak, int64(memoryLimit), "resident memory")
 		})
 		c.requireAlive(t)
 		if !passed {
@@ -88,35 +87,17 @@ func TestAttacks(t *testing.T) {
 	requireNothingOfTheAttackers(t, c, root)
 	c.stop(t)
 	requireFilesOnlyInTheStore(t, root)
-	require.NotContains(t, c.stderr.String(), token, "a token in the log")
-	require.NotContains(t, c.stderr.String(), "panic")
+	require.NotContains(t, c.Said(), token, "a token in the log")
+	require.NotContains(t, c.Said(), "panic")
 }
 
 func (c *collector) requireAlive(t *testing.T) {
 	t.Helper()
 	select {
-	case <-c.exited:
-		t.Fatalf("the collector ended: %v", c.err)
+	case <-c.Done:
+		t.Fatalf("the collector ended: %v", c.Err)
 	default:
 	}
-}
-
-// memory is a figure of the process, in bytes.
-func (c *collector) memory(t *testing.T, name string) int {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
-	require.NoError(t, err)
-	match := regexp.MustCompile(`(?m)^` + name + `:\s+(\d+) kB$`).FindSubmatch(status)
-	require.NotNil(t, match, "no %s: the collector ended, it seems", name)
-	kib, err := strconv.Atoi(string(match[1]))
-	require.NoError(t, err)
-	return kib << 10
-}
-
-// forgetPeak lets VmHWM begin anew, so that it tells which attack took the
-// memory. Where that is not allowed, it goes on from the attacks before.
-func (c *collector) forgetPeak() {
-	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", c.cmd.Process.Pid), []byte("5"), 0)
 }
 
 // storePath is what the store may be made of, below the directory of the data.

@@ -220,7 +220,7 @@ func attackWithConnections(t *testing.T, c *collector) {
 		got, err := ask(client, request)
 		require.NoError(t, err)
 		require.Contains(t, []verdict{taken, busy}, got)
-		t.Logf("resident with %d connections: %d MiB", len(f.conns), c.memory(t, "VmRSS")>>20)
+		t.Logf("resident with %d connections: %d MiB", len(f.conns), c.Memory().Now>>20)
 		f.close()
 	}
 }

@@ -109,18 +109,18 @@ func crashRound(t *testing.T, load *crashLoad, data string, round int, after tim
 	}
 	select {
 	case <-time.After(after):
-	case <-c.exited:
-		t.Fatalf("the collector ended by itself: %v; it said:\n%s", c.err, c.stderr)
+	case <-c.Done:
+		t.Fatalf("the collector ended by itself: %v", c.Err)
 	}
 	load.fall()
 	if manner == "stopped" {
 		c.stop(t)
 	} else {
-		c.kill()
+		c.Kill()
 	}
 	require.NoError(t, load.down())
 	restore()
-	*c.stderr = transcript{} // so that a failure is not told under the logs of a hundred rounds
+	c.Forget() // so that a failure is not told under the logs of a hundred rounds
 	t.Logf("round %d: started in %s, %s %s after the first acknowledgement", round+1, started.Round(time.Millisecond), manner, after.Round(time.Millisecond))
 }
 

@@ -112,7 +112,7 @@ func (l *ledger) sendUntil(t *testing.T, c *collector, round, n int) {
 			t.Fatal("the collector acknowledges no more")
 		}
 	}
-	c.kill()
+	c.Kill()
 	cancel()
 	running.Wait()
 }

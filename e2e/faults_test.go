@@ -3,6 +3,7 @@ package e2e
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -45,9 +46,14 @@ func TestConfigFaultsStopTheStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			data := t.TempDir()
 			c := launch(t, data, tc.override)
-			require.NotZero(t, c.waitExit(t))
+			select {
+			case <-c.Done:
+			case <-time.After(startDeadline):
+				t.Fatalf("the collector did not end within %s", startDeadline)
+			}
+			require.Error(t, c.Err)
 			for _, text := range tc.want {
-				require.Contains(t, c.stderr.String(), text)
+				require.Contains(t, c.Said(), text)
 			}
 			require.NoFileExists(t, filepath.Join(data, "lake", "MANIFEST"), "nothing was started")
 		})

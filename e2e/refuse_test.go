@@ -2,9 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +11,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/spanlake/spanlake/internal/scrape"
 )
 
 // spanJSON is an OTLP request with one span, which has no end where end is zero.
@@ -49,40 +48,19 @@ func TestASpanInProgressIsCountedAndNotStored(t *testing.T) {
 		require.Equal(t, contentType, got.header.Get("Content-Type"))
 	}
 	require.Equal(t, []row{{"name": "done"}}, waitRows(t, c.lake(), 1, "select name from spans"))
-	require.Equal(t, 1, c.metric(t, "otelcol_processor_trace_sampling_dropped_spans", `reason="in_progress"`))
+	require.Equal(t, 1, c.sum(t, "otelcol_processor_trace_sampling_dropped_spans", `reason="in_progress"`))
 
 	c.stop(t)
 	require.Equal(t, []row{{"name": "done"}}, mustQuery(t, c.lake(), "select name from spans"))
-}
-
-// metric is the value of a counter of the collector itself.
-func (c *collector) metric(t *testing.T, name, label string) int {
-	t.Helper()
-	pattern := regexp.MustCompile(`(?m)^` + name + `\{[^}]*` + regexp.QuoteMeta(label) + `[^}]*\} (\d+)$`)
-	text := get(t, c.ports.telemetry, "/metrics")
-	match := pattern.FindStringSubmatch(text)
-	require.NotNil(t, match, "no %s with %s in\n%s", name, label, text)
-	value, err := strconv.Atoi(match[1])
-	require.NoError(t, err)
-	return value
 }
 
 // sum adds up a metric of the collector itself over its series that have all of
 // the labels. One that is not there is zero.
 func (c *collector) sum(t *testing.T, name string, labels ...string) int {
 	t.Helper()
-	sum := 0.0
-	for line := range strings.Lines(get(t, c.ports.telemetry, "/metrics")) {
-		rest, found := strings.CutPrefix(line, name)
-		series, value, _ := strings.Cut(rest, " ")
-		if !found || series != "" && series[0] != '{' || slices.ContainsFunc(labels, func(l string) bool { return !strings.Contains(series, l) }) {
-			continue
-		}
-		n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		require.NoError(t, err, line)
-		sum += n
-	}
-	return int(sum)
+	metrics, err := scrape.Get(t.Context(), c.ports.telemetry)
+	require.NoError(t, err)
+	return metrics.Sum(name, labels...)
 }
 
 func TestAWrongTokenStoresNothing(t *testing.T) {
@@ -118,5 +96,5 @@ func TestAWrongTokenStoresNothing(t *testing.T) {
 	c.stop(t)
 	require.Equal(t, []row{{"spans": number(0), "logs": number(0)}},
 		mustQuery(t, c.lake(), "select (select count(*) from spans) as spans, (select count(*) from logs) as logs"))
-	require.NotContains(t, c.stderr.String(), token, "a token in the log")
+	require.NotContains(t, c.Said(), token, "a token in the log")
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/spanlake/spanlake/bench/internal/process"
-	"github.com/spanlake/spanlake/bench/internal/scrape"
+	"github.com/spanlake/spanlake/internal/scrape"
 )
 
 const (

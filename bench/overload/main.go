@@ -12,14 +12,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/spanlake/spanlake/bench/internal/load"
 	"github.com/spanlake/spanlake/bench/internal/pool"
 	"github.com/spanlake/spanlake/bench/internal/process"
+	"github.com/spanlake/spanlake/internal/command"
 	"github.com/spanlake/spanlake/internal/lake"
 )
 
@@ -45,17 +44,7 @@ type options struct {
 	seed                        uint64
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "overload:", err)
-		os.Exit(1)
-	}
-}
+func main() { command.Main("overload", run) }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
@@ -79,27 +68,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
-	var errs []error
-	for _, n := range []struct {
-		name  string
-		valid bool
-	}{
-		{"duration", o.duration > 0},
-		{"calm", o.calm > 0},
-		{"drain", o.drain > 0},
-		{"decision-wait", o.wait > 0},
-		{"factor", o.factor > 0},
-		{"connections", o.connections > 0},
-		{"pool", o.poolSpans > 0},
-		{"memory-mib", o.memoryMiB > 0},
-		{"in-flight-mib", o.inFlightMiB > 0},
-		{"limit-mib", o.limitMiB > 0},
-	} {
-		if !n.valid {
-			errs = append(errs, fmt.Errorf("-%s: %s must be above 0", n.name, f.Lookup(n.name).Value))
-		}
-	}
-	return o, errors.Join(errs...)
+	return o, command.Positive(f, "duration", "calm", "drain", "decision-wait", "factor",
+		"connections", "pool", "memory-mib", "in-flight-mib", "limit-mib")
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -141,7 +111,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	r.peak = c.Memory().Peak
 	ended = true
-	if _, err := c.Stop(); err != nil {
+	if err := c.Stop(); err != nil {
 		return err
 	}
 	snapshot, err := lake.ReadSnapshot(filepath.Join(options.Data(), "lake"))

@@ -13,7 +13,7 @@ import (
 
 	"github.com/spanlake/spanlake/bench/internal/pool"
 	"github.com/spanlake/spanlake/bench/internal/process"
-	"github.com/spanlake/spanlake/bench/internal/scrape"
+	"github.com/spanlake/spanlake/internal/scrape"
 )
 
 // progressInterval is how many seconds a line of progress is about.

@@ -6,20 +6,18 @@ package main
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spanlake/spanlake/bench/internal/load"
 	"github.com/spanlake/spanlake/bench/internal/pool"
 	"github.com/spanlake/spanlake/bench/internal/process"
-	"github.com/spanlake/spanlake/bench/internal/scrape"
 	"github.com/spanlake/spanlake/bench/internal/send"
+	"github.com/spanlake/spanlake/internal/command"
+	"github.com/spanlake/spanlake/internal/scrape"
 )
 
 //go:embed config.yaml
@@ -32,7 +30,6 @@ const (
 	poolRate   = 20_000 // of simulated time
 	mib        = 1 << 20
 	undecided  = "otelcol_processor_trace_sampling_undecided_traces"
-	askEvery   = 20 * time.Millisecond
 	askTimeout = time.Second
 )
 
@@ -44,17 +41,7 @@ type options struct {
 	seed                  uint64
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "startup:", err)
-		os.Exit(1)
-	}
-}
+func main() { command.Main("startup", run) }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
@@ -71,23 +58,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
-	var errs []error
-	for _, n := range []struct {
-		name  string
-		valid bool
-	}{
-		{"spans", o.spans > 0},
-		{"connections", o.connections > 0},
-		{"memory-mib", o.memoryMiB > 0},
-		{"journal-mib", o.journalMiB > 0},
-		{"limit", o.limit > 0},
-		{"deadline", o.deadline > 0},
-	} {
-		if !n.valid {
-			errs = append(errs, fmt.Errorf("-%s: %s must be above 0", n.name, f.Lookup(n.name).Value))
-		}
-	}
-	return o, errors.Join(errs...)
+	return o, command.Positive(f, "spans", "connections", "memory-mib", "journal-mib", "limit", "deadline")
 }
 
 func (o *options) process(dir string) process.Options {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spanlake/spanlake/bench/internal/pool"
 	"github.com/spanlake/spanlake/bench/internal/process"
-	"github.com/spanlake/spanlake/bench/internal/scrape"
+	"github.com/spanlake/spanlake/internal/scrape"
 )
 
 // readiness is of the restarted process.
@@ -33,19 +33,19 @@ func (o *options) restart(ctx context.Context, options process.Options, m pool.M
 	defer cancel()
 	var r readiness
 	start := time.Now()
-	c, err := process.Launch(ctx, options)
+	c, err := process.Launch(options)
 	if err != nil {
 		return r, err
 	}
 	defer c.Kill()
 	body := m.AppendTo(nil)
 	client := &http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
-	err = until(ctx, c, func() error { return ask(ctx, client, c.HTTP, body) })
+	err = c.Until(ctx, func() error { return ask(ctx, client, c.HTTP, body) })
 	if err != nil {
 		return r, err
 	}
 	r.after = time.Since(start)
-	err = until(ctx, c, func() error {
+	err = c.Until(ctx, func() error {
 		metrics, err := scrape.Get(ctx, c.Metrics)
 		if err != nil {
 			return err
@@ -58,24 +58,6 @@ func (o *options) restart(ctx context.Context, options process.Options, m pool.M
 	})
 	r.peak = c.Memory().Peak
 	return r, err
-}
-
-// until repeats check until it returns nil.
-func until(ctx context.Context, c *process.Process, check func() error) error {
-	for {
-		err := check()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(askEvery):
-		case <-c.Done:
-			_, stopErr := c.Stop() // has what it said
-			return errors.Join(errors.New("the collector ended by itself"), stopErr)
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		}
-	}
 }
 
 // ask sends a request and returns nil if it was taken.

@@ -49,7 +49,7 @@ func readable(t *testing.T, r *rig) []string {
 	all := []string{}
 	for _, f := range r.lake.Snapshot().Files {
 		rows := v1.New(v1.ForSignal(f.Signal))
-		data, err := fileContent(r.disk, path.Join("data/lake", f.Path))
+		data, err := fsystest.ReadFile(r.disk, path.Join("data/lake", f.Path))
 		require.NoError(t, err)
 		require.NoError(t, parquetfile.Read(bytes.NewReader(data), int64(len(data)), rows), f.Path)
 		column := rows.Schema().Index(v1.ColSpanID)

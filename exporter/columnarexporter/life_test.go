@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"flag"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -305,7 +304,9 @@ func (l *life) finish(t *rapid.T) {
 			}
 			list = append(list, path.Join("data/lake", f.Path))
 		}
-		found := slices.DeleteFunc(below(t, l.disk, "data"), func(name string) bool {
+		found, err := fsystest.Files(l.disk, "data")
+		require.NoError(t, err)
+		found = slices.DeleteFunc(found, func(name string) bool {
 			return !strings.HasSuffix(name, ".parquet") && !strings.HasSuffix(name, fsys.TempSuffix)
 		})
 		slices.Sort(list)
@@ -324,23 +325,4 @@ func (l *life) readFiles(t *rapid.T, files []lake.File) (map[string]int, bool) {
 	}
 	require.NoError(t, err)
 	return ids, true
-}
-
-// below lists the files below a directory.
-func below(t require.TestingT, disk *fsystest.Crash, dir string) []string {
-	entries, err := disk.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	require.NoError(t, err)
-	var all []string
-	for _, e := range entries {
-		name := path.Join(dir, e.Name())
-		if e.IsDir() {
-			all = append(all, below(t, disk, name)...)
-		} else {
-			all = append(all, name)
-		}
-	}
-	return all
 }

@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path"
 	"slices"
 	"testing"
@@ -153,7 +150,7 @@ func storedIn(tb testing.TB, disk *fsystest.Crash) []string {
 func readLake(disk *fsystest.Crash, files []lake.File) (map[string]int, error) {
 	ids := map[string]int{}
 	for _, f := range files {
-		data, err := fileContent(disk, path.Join("data/lake", f.Path))
+		data, err := fsystest.ReadFile(disk, path.Join("data/lake", f.Path))
 		if err != nil {
 			return nil, err
 		}
@@ -171,15 +168,6 @@ func readLake(disk *fsystest.Crash, files []lake.File) (map[string]int, error) {
 		}
 	}
 	return ids, nil
-}
-
-func fileContent(disk *fsystest.Crash, name string) ([]byte, error) {
-	f, err := disk.OpenFile(name, os.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(f)
-	return data, errors.Join(err, f.Close())
 }
 
 func (r *rig) count(t *testing.T, name string) int64 {

@@ -106,14 +106,8 @@ func copyOf(t *testing.T, disk *fsystest.Crash) *fsystest.Crash {
 	t.Helper()
 	next := fsystest.NewCrash()
 	require.NoError(t, next.MkdirAll("/lake"))
-	f, err := disk.OpenFile("/lake/MANIFEST", os.O_RDONLY, 0)
+	data, err := fsystest.ReadFile(disk, "/lake/MANIFEST")
 	require.NoError(t, err)
-	info, err := f.Stat()
-	require.NoError(t, err)
-	data := make([]byte, info.Size())
-	_, err = f.ReadAt(data, 0)
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
 	require.NoError(t, fsys.WriteFile(next, "/lake/MANIFEST", data))
 	return next
 }
@@ -154,7 +148,7 @@ func TestUnsettledCommitIsSettledByTheNext(t *testing.T) {
 		disk, s := build(t)
 		disk.Fail(fsystest.OpSyncDir, 1, errDisk)
 		require.ErrorIs(t, s.Commit(Commit{Log: logA, Segment: 2, Add: files(2)}), ErrUnsettled)
-		data, err := readAll(disk, "/lake/MANIFEST")
+		data, err := fsystest.ReadFile(disk, "/lake/MANIFEST")
 		require.NoError(t, err)
 		seen, err := decode(data)
 		require.NoError(t, err)
@@ -209,7 +203,7 @@ func TestOpenOnAFullDisk(t *testing.T) {
 		require.Nil(t, s.file, "could not be written anew")
 		require.Equal(t, want, s.Snapshot().Files)
 		inode := func(disk *fsystest.Crash) string {
-			data, err := readAll(disk, "/lake/MANIFEST")
+			data, err := fsystest.ReadFile(disk, "/lake/MANIFEST")
 			require.NoError(t, err)
 			return string(data)
 		}

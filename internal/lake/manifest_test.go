@@ -1,7 +1,6 @@
 package lake
 
 import (
-	"bytes"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -51,20 +50,9 @@ func TestLinesOfVersion1(t *testing.T) {
 	require.NoError(t, open(t, "/lake", disk).Commit(Commit{
 		Log: "0123456789abcdef", Segment: 18, Batches: []string{"c"}, Add: []File{want}, Remove: []string{path},
 	}))
-	data, err := readAll(disk, "/lake/MANIFEST")
+	data, err := fsystest.ReadFile(disk, "/lake/MANIFEST")
 	require.NoError(t, err)
 	require.Equal(t, snapshot+commit, string(data))
-}
-
-func readAll(fsy fsys.FS, name string) ([]byte, error) {
-	f, err := fsy.OpenFile(name, os.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var b bytes.Buffer
-	_, err = b.ReadFrom(f)
-	return b.Bytes(), err
 }
 
 // sample is a manifest of a header, a snapshot of 5 lines and 3 commits.
@@ -78,7 +66,7 @@ func sample(tb testing.TB) []string {
 	for n := 4; n < 7; n++ {
 		require.NoError(tb, s.Commit(Commit{Log: logA, Segment: uint64(n), Add: files(n), Remove: paths(n - 3)}))
 	}
-	data, err := readAll(disk, "/lake/MANIFEST")
+	data, err := fsystest.ReadFile(disk, "/lake/MANIFEST")
 	require.NoError(tb, err)
 	lines := strings.SplitAfter(strings.TrimSuffix(string(data), "\n"), "\n")
 	lines[len(lines)-1] += "\n"

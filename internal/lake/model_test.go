@@ -59,7 +59,7 @@ func (m *model) require(t *rapid.T, s *Store, w world) {
 
 // onDisk is what a reader without lock sees.
 func (m *model) onDisk(t *rapid.T) world {
-	data, err := readAll(m.disk, "/lake/MANIFEST")
+	data, err := fsystest.ReadFile(m.disk, "/lake/MANIFEST")
 	require.NoError(t, err)
 	s, err := decode(data)
 	require.NoError(t, err)

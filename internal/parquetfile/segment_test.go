@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"slices"
 	"strings"
@@ -44,10 +43,7 @@ func write(t require.TestingT, fs fsys.FS, s Segment) []lake.File {
 }
 
 func content(t require.TestingT, fs fsys.FS, name string) []byte {
-	f, err := fs.OpenFile(path.Join("lake", name), 0, 0)
-	require.NoError(t, err)
-	defer f.Close()
-	data, err := io.ReadAll(f)
+	data, err := fsystest.ReadFile(fs, path.Join("lake", name))
 	require.NoError(t, err)
 	return data
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -121,10 +120,8 @@ func (r *rig) write(rows ...row) error {
 func readIDs(t require.TestingT, disk fsys.FS, files []lake.File) map[uint64]int {
 	ids := map[uint64]int{}
 	for _, f := range files {
-		in, err := disk.OpenFile(path.Join("lake", f.Path), 0, 0)
+		data, err := fsystest.ReadFile(disk, path.Join("lake", f.Path))
 		require.NoError(t, err)
-		data, err := io.ReadAll(in)
-		require.NoError(t, errors.Join(err, in.Close()))
 		rows := v1.New(v1.Traces)
 		require.NoError(t, parquetfile.Read(bytes.NewReader(data), int64(len(data)), rows))
 		for i := range rows.Len() {
@@ -135,23 +132,15 @@ func readIDs(t require.TestingT, disk fsys.FS, files []lake.File) map[uint64]int
 	return ids
 }
 
-// onDisk lists all files below the lake's data directories.
+// onDisk lists all files below one of the lake's data directories, as the
+// manifest names them.
 func onDisk(t require.TestingT, disk fsys.FS, dir string) []string {
-	entries, err := disk.ReadDir(path.Join("lake", dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	files, err := fsystest.Files(disk, path.Join("lake", dir))
 	require.NoError(t, err)
-	var all []string
-	for _, e := range entries {
-		name := path.Join(dir, e.Name())
-		if e.IsDir() {
-			all = append(all, onDisk(t, disk, name)...)
-		} else {
-			all = append(all, name)
-		}
+	for i, name := range files {
+		files[i] = strings.TrimPrefix(name, "lake/")
 	}
-	return all
+	return files
 }
 
 func TestMergesAndUnlinksLater(t *testing.T) {

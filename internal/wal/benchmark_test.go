@@ -2,47 +2,26 @@ package wal
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/spanlake/spanlake/internal/fsys"
+	"github.com/spanlake/spanlake/internal/fsys/fsystest"
 )
-
-// countingFS counts the syncs of files.
-type countingFS struct {
-	fsys.FS
-	syncs atomic.Int64
-}
-
-type countingFile struct {
-	fsys.File
-	fs *countingFS
-}
-
-func (c *countingFS) OpenFile(name string, flag int, perm os.FileMode) (fsys.File, error) {
-	f, err := c.FS.OpenFile(name, flag, perm)
-	return countingFile{f, c}, err
-}
-
-func (f countingFile) Sync() error {
-	f.fs.syncs.Add(1)
-	return f.File.Sync()
-}
 
 // BenchmarkAppendSync is what a request costs that waits for its 10 kB to be
 // on disk, at a number of requests at once.
 func BenchmarkAppendSync(b *testing.B) {
 	for _, writers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			fs := &countingFS{FS: fsys.OS}
+			fs := &fsystest.CountSyncs{FS: fsys.OS}
 			l := open(b, fs, b.TempDir())
 			record := []byte(strings.Repeat("0123456789", 1000))
 			b.SetBytes(int64(len(record)))
 			b.ReportAllocs()
-			before := fs.syncs.Load()
+			before := fs.Syncs.Load()
 			b.ResetTimer()
 			var (
 				wg   sync.WaitGroup
@@ -62,7 +41,7 @@ func BenchmarkAppendSync(b *testing.B) {
 				})
 			}
 			wg.Wait()
-			b.ReportMetric(float64(fs.syncs.Load()-before)/float64(b.N), "syncs/record")
+			b.ReportMetric(float64(fs.Syncs.Load()-before)/float64(b.N), "syncs/record")
 		})
 	}
 }

@@ -45,13 +45,7 @@ func newBroken(tb testing.TB, trailer bool, records ...string) *broken {
 
 func readFile(tb testing.TB, fs fsys.FS, name string) []byte {
 	tb.Helper()
-	f, err := fs.OpenFile(name, os.O_RDONLY, 0)
-	require.NoError(tb, err)
-	defer f.Close()
-	info, err := f.Stat()
-	require.NoError(tb, err)
-	data := make([]byte, info.Size())
-	_, err = f.ReadAt(data, 0)
+	data, err := fsystest.ReadFile(fs, name)
 	require.NoError(tb, err)
 	return data
 }

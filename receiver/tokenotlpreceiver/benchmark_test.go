@@ -11,65 +11,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer/consumertest"
-	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
-	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
-	"go.opentelemetry.io/collector/pdata/ptrace"
-	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/metadata"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlptest"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
 )
-
-const benchItems = 500
-
-func tenAttributes(m pcommon.Map) {
-	for i := range 8 {
-		m.PutStr(fmt.Sprintf("some.attribute.%d", i), "a value of some length")
-	}
-	m.PutInt("http.response.status_code", 200)
-	m.PutBool("cache.hit", true)
-}
-
-// benchRequest has 500 items of ten attributes.
-func benchRequest(s signal) marshaler {
-	switch s {
-	case traces:
-		td := ptrace.NewTraces()
-		spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
-		for i := range benchItems {
-			span := spans.AppendEmpty()
-			span.SetTraceID([16]byte{1, byte(i), byte(i >> 8)})
-			span.SetSpanID([8]byte{1, byte(i), byte(i >> 8)})
-			span.SetParentSpanID([8]byte{2, byte(i)})
-			span.SetName("GET /api/orders/{id}")
-			span.SetStartTimestamp(1_700_000_000_000_000_000)
-			span.SetEndTimestamp(1_700_000_000_100_000_000)
-			tenAttributes(span.Attributes())
-		}
-		return ptraceotlp.NewExportRequestFromTraces(td)
-	case logs:
-		ld := plog.NewLogs()
-		records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
-		for range benchItems {
-			record := records.AppendEmpty()
-			record.Body().SetStr("order 4711 has been paid by card")
-			tenAttributes(record.Attributes())
-		}
-		return plogotlp.NewExportRequestFromLogs(ld)
-	default:
-		md := pmetric.NewMetrics()
-		points := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptySum().DataPoints()
-		for range benchItems {
-			p := points.AppendEmpty()
-			p.SetIntValue(7)
-			tenAttributes(p.Attributes())
-		}
-		return pmetricotlp.NewExportRequestFromMetrics(md)
-	}
-}
 
 func benchIngest(b *testing.B) *tokenReceiver {
 	b.Helper()
@@ -86,9 +33,9 @@ func benchIngest(b *testing.B) *tokenReceiver {
 func BenchmarkExport(b *testing.B) {
 	for s := range signals {
 		for _, e := range []encoding{inProtobuf, inJSON} {
-			body := protoOf(b, benchRequest(s))
+			body := protoOf(b, otlptest.Usual(wireSignals[s]))
 			if e == inJSON {
-				body = jsonOf(b, benchRequest(s))
+				body = jsonOf(b, otlptest.Usual(wireSignals[s]))
 			}
 			r := benchIngest(b)
 			req := request{source: newSource("shop"), signal: s, transport: overHTTP, encoding: e}
@@ -119,18 +66,7 @@ func BenchmarkExport(b *testing.B) {
 }
 
 func decode(s signal, e encoding, body []byte) error {
-	var req interface {
-		UnmarshalProto(data []byte) error
-		UnmarshalJSON(data []byte) error
-	}
-	switch s {
-	case traces:
-		req = ptraceotlp.NewExportRequest()
-	case logs:
-		req = plogotlp.NewExportRequest()
-	default:
-		req = pmetricotlp.NewExportRequest()
-	}
+	req := otlptest.New(wireSignals[s])
 	if e == inJSON {
 		return req.UnmarshalJSON(body)
 	}
@@ -139,14 +75,14 @@ func decode(s signal, e encoding, body []byte) error {
 
 // BenchmarkHTTP includes the handler and decompression.
 func BenchmarkHTTP(b *testing.B) {
-	events := []byte(strings.Repeat(`{"dt":"2026-11-21T09:30:00Z","level":"info","message":"order paid","context":{"trace_id":"0123456789abcdef0123456789abcdef"}}`+"\n", benchItems))
+	events := []byte(strings.Repeat(`{"dt":"2026-11-21T09:30:00Z","level":"info","message":"order paid","context":{"trace_id":"0123456789abcdef0123456789abcdef"}}`+"\n", otlptest.Items))
 	for _, test := range []struct {
 		name, path, contentType, coding string
 		body                            []byte
 	}{
-		{"traces/protobuf", "/v1/traces", protoType, "", protoOf(b, benchRequest(traces))},
-		{"traces/protobuf+gzip", "/v1/traces", protoType, "gzip", protoOf(b, benchRequest(traces))},
-		{"traces/protobuf+zstd", "/v1/traces", protoType, "zstd", protoOf(b, benchRequest(traces))},
+		{"traces/protobuf", "/v1/traces", protoType, "", protoOf(b, otlptest.Usual(wire.Traces))},
+		{"traces/protobuf+gzip", "/v1/traces", protoType, "gzip", protoOf(b, otlptest.Usual(wire.Traces))},
+		{"traces/protobuf+zstd", "/v1/traces", protoType, "zstd", protoOf(b, otlptest.Usual(wire.Traces))},
 		{"events", "/", jsonType, "", events},
 	} {
 		r := benchIngest(b)

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlptest"
 )
 
 // partly is a request of spans of which some were left out.
@@ -118,8 +120,8 @@ func keep(m pcommon.Map) { m.PutStr("kept", "x") }
 // reservedRows name themselves another source, and more, wherever attributes are.
 func reservedRows(t *testing.T) []row {
 	t.Helper()
-	reqs := func(put func(pcommon.Map)) [signals]marshaler {
-		return [signals]marshaler{
+	reqs := func(put func(pcommon.Map)) [signals]otlptest.Request {
+		return [signals]otlptest.Request{
 			traces:  ptraceotlp.NewExportRequestFromTraces(forgedTraces(put)),
 			logs:    plogotlp.NewExportRequestFromLogs(forgedLogs(put)),
 			metrics: pmetricotlp.NewExportRequestFromMetrics(forgedMetrics(put)),

@@ -36,6 +36,7 @@ import (
 	grpcmetadata "google.golang.org/grpc/metadata"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/metadata"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlptest"
 )
 
 const (
@@ -267,12 +268,7 @@ func onePoint() pmetric.Metrics {
 	return md
 }
 
-type marshaler interface {
-	MarshalProto() ([]byte, error)
-	MarshalJSON() ([]byte, error)
-}
-
-func requestOf(s signal) marshaler {
+func requestOf(s signal) otlptest.Request {
 	switch s {
 	case traces:
 		return ptraceotlp.NewExportRequestFromTraces(oneSpan())
@@ -283,14 +279,14 @@ func requestOf(s signal) marshaler {
 	}
 }
 
-func protoOf(t testing.TB, m marshaler) []byte {
+func protoOf(t testing.TB, m otlptest.Request) []byte {
 	t.Helper()
 	b, err := m.MarshalProto()
 	require.NoError(t, err)
 	return b
 }
 
-func jsonOf(t testing.TB, m marshaler) []byte {
+func jsonOf(t testing.TB, m otlptest.Request) []byte {
 	t.Helper()
 	b, err := m.MarshalJSON()
 	require.NoError(t, err)

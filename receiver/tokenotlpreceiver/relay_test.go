@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/metadatatest"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlptest"
 )
 
 func relaying(cfg *Config) { cfg.Sources[0].Relay = true }
@@ -103,7 +104,7 @@ func TestRelayMayNameSourcesOfResourcesOnly(t *testing.T) {
 	h := start(t, options{config: relaying})
 	for _, test := range []struct {
 		signal signal
-		req    marshaler
+		req    otlptest.Request
 	}{
 		{traces, ptraceotlp.NewExportRequestFromTraces(forgedTraces(forge))},
 		{logs, plogotlp.NewExportRequestFromLogs(forgedLogs(forge))},

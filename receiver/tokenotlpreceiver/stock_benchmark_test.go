@@ -17,6 +17,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip" // a client's compressor
 	grpcmetadata "google.golang.org/grpc/metadata"
+
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlptest"
 )
 
 // BenchmarkAgainstStock sends the same requests over loopback to this receiver,
@@ -51,7 +53,7 @@ func BenchmarkAgainstStock(b *testing.B) {
 					for b.Loop() {
 						send()
 					}
-					b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N)/benchItems, "cpu-ns/item")
+					b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N)/otlptest.Items, "cpu-ns/item")
 				})
 			}
 		}
@@ -65,10 +67,10 @@ func benchClient(b *testing.B, to endpoints, s signal, way string) func() {
 	case "grpc", "grpc+gzip":
 		return grpcSender(b, to.grpc, s, way == "grpc+gzip")
 	}
-	body, contentType, coding := protoOf(b, benchRequest(s)), protoType, ""
+	body, contentType, coding := protoOf(b, otlptest.Usual(wireSignals[s])), protoType, ""
 	switch way {
 	case "http/json":
-		body, contentType = jsonOf(b, benchRequest(s)), jsonType
+		body, contentType = jsonOf(b, otlptest.Usual(wireSignals[s])), jsonType
 	case "http/protobuf+gzip":
 		body, coding = compress(b, "gzip", body), "gzip"
 	}
@@ -100,7 +102,7 @@ func grpcSender(b *testing.B, endpoint string, s signal, compressed bool) func()
 	if compressed {
 		options = append(options, grpc.UseCompressor("gzip"))
 	}
-	body := protoOf(b, benchRequest(s))
+	body := protoOf(b, otlptest.Usual(wireSignals[s]))
 	ctx := grpcmetadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+shopToken)
 	return func() {
 		var answer []byte

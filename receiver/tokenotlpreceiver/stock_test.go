@@ -23,7 +23,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/spanlake/spanlake/internal/attr"
-	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlprandom"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlptest"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
 )
 
@@ -35,7 +35,7 @@ func FuzzConformant(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
 		s := signal(rapid.IntRange(0, int(signals)-1).Draw(t, "signal"))
-		p.compareAllWays(t, s, randomRequest(t, s))
+		p.compareAllWays(t, s, otlptest.Random(t, wireSignals[s]))
 	}))
 }
 
@@ -43,7 +43,7 @@ func TestRandomConformantRequests(t *testing.T) {
 	p := startPair(t)
 	for s := range signals {
 		t.Run(s.String(), func(t *testing.T) {
-			rapid.Check(t, func(t *rapid.T) { p.compareAllWays(t, s, randomRequest(t, s)) })
+			rapid.Check(t, func(t *rapid.T) { p.compareAllWays(t, s, otlptest.Random(t, wireSignals[s])) })
 		})
 	}
 }
@@ -66,17 +66,6 @@ func FuzzProtobuf(f *testing.F) {
 		require.Equal(t, stock == http.StatusOK, own == http.StatusOK, "stock %d, own %d", stock, own)
 		p.compare(t, s)
 	})
-}
-
-func randomRequest(t *rapid.T, s signal) marshaler {
-	switch s {
-	case traces:
-		return ptraceotlp.NewExportRequestFromTraces(otlprandom.Traces(t))
-	case logs:
-		return plogotlp.NewExportRequestFromLogs(otlprandom.Logs(t))
-	default:
-		return pmetricotlp.NewExportRequestFromMetrics(otlprandom.Metrics(t))
-	}
 }
 
 // pair is a stock receiver and one of ours.
@@ -104,7 +93,7 @@ func startPair(t testing.TB) pair {
 }
 
 // compareAllWays sends a request in each encoding and by each transport.
-func (p pair) compareAllWays(t *rapid.T, s signal, m marshaler) {
+func (p pair) compareAllWays(t *rapid.T, s signal, m otlptest.Request) {
 	inProto, err := m.MarshalProto()
 	require.NoError(t, err)
 	inJSON, err := m.MarshalJSON()
@@ -146,7 +135,7 @@ func (p peer) post(t require.TestingT, s signal, contentType string, body []byte
 // take empties the sink of a signal. Items that hold nothing, of which the
 // receivers differ in whether they hand them on, are left out.
 func (p peer) take(t require.TestingT, s signal) []string {
-	var all []marshaler
+	var all []otlptest.Request
 	switch s {
 	case traces:
 		for _, td := range p.harness.traceSink.AllTraces() {

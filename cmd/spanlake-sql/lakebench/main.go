@@ -10,10 +10,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/spanlake/spanlake/internal/command"
 )
 
 type options struct {
@@ -22,17 +22,7 @@ type options struct {
 	seed                   uint64
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "lakebench:", err)
-		os.Exit(1)
-	}
-}
+func main() { command.Main("lakebench", run) }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}

@@ -39,11 +39,8 @@ func write(t *testing.T, fsy fsys.FS, name, data string, flag int) fsys.File {
 
 func read(t *testing.T, fsy fsys.FS, name string) string {
 	t.Helper()
-	f, err := fsy.OpenFile(name, os.O_RDONLY, 0)
+	data, err := ReadFile(fsy, name)
 	require.NoError(t, err)
-	data, err := io.ReadAll(f)
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
 	return string(data)
 }
 

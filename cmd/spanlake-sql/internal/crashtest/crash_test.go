@@ -144,7 +144,7 @@ func (r *rounder) bySIGINT(t *testing.T, c *collector) {
 	t.Helper()
 	r.verify(t, c)
 	r.sleep(minRun)
-	c.stop(t)
+	require.NoError(t, c.Stop(os.Interrupt, stopDeadline))
 }
 
 // round is one life of the collector.
@@ -155,14 +155,14 @@ func (r *rounder) round(t *testing.T, n int) {
 	r.load.endpoint.Store(&c.otlp)
 	moment.wait(r, t, c)
 	select {
-	case <-c.exited:
-		require.NoError(t, c.err, "the collector ended by itself; it said:\n%s", c.said)
+	case <-c.Done:
+		require.NoError(t, c.Err, "the collector ended by itself")
 	default:
-		c.kill()
+		c.Kill()
 	}
 	r.load.endpoint.Store(nil)
 	lived := time.Since(c.launched)
-	c.said.clear() // so that a failure is not told under the logs of a hundred rounds
+	c.Forget() // so that a failure is not told under the logs of a hundred rounds
 	r.readAll(t)
 	require.Empty(t, r.ledger.explain(), "round %d", n+1)
 	t.Logf("round %d: ended %s after %s, %d files of merges, %d files expired", n+1, moment.name,
@@ -174,7 +174,7 @@ func (r *rounder) round(t *testing.T, n int) {
 func (r *rounder) verify(t *testing.T, c *collector) {
 	t.Helper()
 	acked := r.ledger.due(func(e entry) bool { return e.acked })
-	c.waitHealthy(t)
+	require.NoError(t, c.WaitHealthy(t.Context(), c.health))
 	for _, name := range r.files(isTemporary) {
 		info, err := os.Stat(name)
 		require.True(t, err != nil || info.ModTime().After(c.launched), "%s is left over", name)
@@ -227,7 +227,7 @@ func (r *rounder) finish(t *testing.T) {
 		}
 		return r.compareFiles()
 	})
-	c.stop(t)
+	require.NoError(t, c.Stop(os.Interrupt, stopDeadline))
 	require.NoError(t, r.compareFiles())
 	require.Empty(t, r.files(isTemporary))
 	r.readAll(t)

@@ -208,7 +208,7 @@ func (e *Engine) resume(last time.Duration) {
 	for i := range e.shards {
 		sh := &e.shards[i]
 		sh.mu.Lock()
-		for t := sh.byAge.front(); t != nil; t = t.age.next {
+		for t := sh.byAge.Front; t != nil; t = t.age.Next {
 			t.first = max(t.first-last, min(0, e.rootWait-e.decisionWait))
 			t.rootWait = 0
 		}

@@ -63,8 +63,8 @@ func (e *Engine) relieveJournal(now time.Duration) {
 	for i := range e.shards {
 		sh := &e.shards[i]
 		sh.mu.Lock()
-		for t := sh.byAge.front(); t != nil; {
-			next := t.age.next
+		for t := sh.byAge.Front; t != nil; {
+			next := t.age.Next
 			if len(t.chunks) > 0 && t.chunks[0].ref.Segment <= segment {
 				r.decide(sh, t)
 				r.early++
@@ -86,7 +86,7 @@ func (e *Engine) decideEarly(now time.Duration, more func(*trace) bool) {
 			break
 		}
 		sh.mu.Lock()
-		if t := sh.byAge.front(); t != nil {
+		if t := sh.byAge.Front; t != nil {
 			if goOn = more(t); goOn {
 				r.decide(sh, t)
 				r.early++

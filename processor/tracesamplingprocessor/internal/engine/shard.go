@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/spanlake/spanlake/internal/linked"
 )
 
 // shard owns the traces whose IDs fall to it, undecided and decided.
@@ -16,28 +18,29 @@ type shard struct {
 	// hot is the memory of the spans of undecided traces. Changed under the lock.
 	hot atomic.Int64
 
-	mu      sync.Mutex // guards everything below
-	traces  map[traceID]*trace
-	byAge   list
-	byRoot  list
+	mu     sync.Mutex // guards everything below
+	traces map[traceID]*trace
+	// As every trace waits equally long, order of arrival is order of expiry.
+	byAge   linked.List[trace]
+	byRoot  linked.List[trace]
 	decided verdicts
 }
 
 func (s *shard) init(verdictMemory int64) {
 	s.oldest.Store(math.MaxInt64)
 	s.traces = map[traceID]*trace{}
-	s.byAge.links = func(t *trace) *links { return &t.age }
-	s.byRoot.links = func(t *trace) *links { return &t.root }
+	s.byAge.Links = func(t *trace) *linked.Links[trace] { return &t.age }
+	s.byRoot.Links = func(t *trace) *linked.Links[trace] { return &t.root }
 	s.decided.init(verdictMemory)
 }
 
 // due returns a trace whose wait ends by the given time; nil where there is
 // none. It stays in the shard.
 func (s *shard) due(e *Engine, by time.Duration) *trace {
-	if t := s.byAge.front(); t != nil && t.first <= by-e.decisionWait {
+	if t := s.byAge.Front; t != nil && t.first <= by-e.decisionWait {
 		return t
 	}
-	if t := s.byRoot.front(); t != nil && t.rootWait <= by-e.rootWait {
+	if t := s.byRoot.Front; t != nil && t.rootWait <= by-e.rootWait {
 		return t
 	}
 	return nil
@@ -47,7 +50,7 @@ func (s *shard) due(e *Engine, by time.Duration) *trace {
 func (s *shard) begin(id traceID, now time.Duration) *trace {
 	t := &trace{id: id, first: now, cost: traceCost}
 	s.traces[id] = t
-	s.byAge.push(t)
+	s.byAge.Push(t)
 	s.hint()
 	return t
 }
@@ -59,10 +62,10 @@ func (s *shard) awaitRest(t *trace, now time.Duration) {
 		return
 	}
 	if t.rooted {
-		s.byRoot.remove(t)
+		s.byRoot.Remove(t)
 	}
 	t.rooted, t.rootWait = true, now
-	s.byRoot.push(t)
+	s.byRoot.Push(t)
 }
 
 // enter ends the wait of a trace that a window decides.
@@ -74,7 +77,7 @@ func (s *shard) enter(t *trace, classIndex uint16) {
 // leave takes a trace out of its window.
 func (s *shard) leave(t *trace) {
 	t.candidate = false
-	s.byAge.push(t)
+	s.byAge.Push(t)
 }
 
 // end takes a trace out.
@@ -114,16 +117,16 @@ func (s *shard) unlist(t *trace) {
 	if t.candidate {
 		return
 	}
-	s.byAge.remove(t)
+	s.byAge.Remove(t)
 	if t.rooted {
-		s.byRoot.remove(t)
+		s.byRoot.Remove(t)
 		t.rooted = false
 	}
 	s.hint()
 }
 
 func (s *shard) hint() {
-	if t := s.byAge.front(); t != nil {
+	if t := s.byAge.Front; t != nil {
 		s.oldest.Store(int64(t.first))
 	} else {
 		s.oldest.Store(math.MaxInt64)

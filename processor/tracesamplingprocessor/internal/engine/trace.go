@@ -8,6 +8,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/spanlake/spanlake/internal/linked"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/class"
 	"github.com/spanlake/spanlake/processor/tracesamplingprocessor/internal/journal"
 )
@@ -134,47 +135,11 @@ type trace struct {
 	candidate bool
 	class     uint16 // of the window
 	staked    int64  // cost when it entered
-	age, root links
+	// Its places in the lists of the shard.
+	age, root linked.Links[trace]
 }
 
 // traceCost counts the record, its first fingerprints and its map entry at the
 // map's lowest load.
 const traceCost = int64(unsafe.Sizeof(trace{})) + 8*minPrints +
 	3*int64(unsafe.Sizeof(traceID{})+unsafe.Sizeof(uintptr(0)))
-
-// links are a trace's neighbours in one of its shard's lists.
-type links struct{ prev, next *trace }
-
-// list is a queue of traces from which any can be taken. As every trace waits
-// equally long, order of arrival is order of expiry.
-type list struct {
-	head, tail *trace
-	links      func(*trace) *links
-}
-
-func (l *list) front() *trace { return l.head }
-
-func (l *list) push(t *trace) {
-	*l.links(t) = links{prev: l.tail}
-	if l.tail == nil {
-		l.head = t
-	} else {
-		l.links(l.tail).next = t
-	}
-	l.tail = t
-}
-
-func (l *list) remove(t *trace) {
-	at := l.links(t)
-	if at.prev == nil {
-		l.head = at.next
-	} else {
-		l.links(at.prev).next = at.next
-	}
-	if at.next == nil {
-		l.tail = at.prev
-	} else {
-		l.links(at.next).prev = at.prev
-	}
-	*at = links{}
-}

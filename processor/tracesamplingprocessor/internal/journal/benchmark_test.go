@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanlake/spanlake/internal/fsys"
+	"github.com/spanlake/spanlake/internal/fsys/fsystest"
 )
 
 // benchArrival is a request of chunks of two spans, 600 bytes each.
@@ -30,33 +31,12 @@ func benchArrival(chunks int) *Arrival {
 	return a
 }
 
-// countingFS counts the syncs of files.
-type countingFS struct {
-	fsys.FS
-	syncs atomic.Int64
-}
-
-type countingFile struct {
-	fsys.File
-	fs *countingFS
-}
-
-func (c *countingFS) OpenFile(name string, flag int, perm os.FileMode) (fsys.File, error) {
-	f, err := c.FS.OpenFile(name, flag, perm)
-	return countingFile{f, c}, err
-}
-
-func (f countingFile) Sync() error {
-	f.fs.syncs.Add(1)
-	return f.File.Sync()
-}
-
 // BenchmarkAdmit is a request of 128 spans until it is on disk, with so many
 // senders at once.
 func BenchmarkAdmit(b *testing.B) {
 	for _, senders := range []int{1, 8, 64} {
 		b.Run("senders="+strconv.Itoa(senders), func(b *testing.B) {
-			fs := &countingFS{FS: fsys.OS}
+			fs := &fsystest.CountSyncs{FS: fsys.OS}
 			j, _ := open(b, fs, func(o *Options) {
 				o.Directory, o.MaxBytes, o.SegmentBytes = b.TempDir(), 4<<30, 0
 			})
@@ -75,7 +55,7 @@ func BenchmarkAdmit(b *testing.B) {
 				}
 			})
 			b.ReportAllocs()
-			before := fs.syncs.Load()
+			before := fs.Syncs.Load()
 			b.ResetTimer()
 			var (
 				wg   sync.WaitGroup
@@ -100,7 +80,7 @@ func BenchmarkAdmit(b *testing.B) {
 			wg.Wait()
 			b.StopTimer()
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*128), "ns/span")
-			b.ReportMetric(float64(fs.syncs.Load()-before)/float64(b.N), "syncs/op")
+			b.ReportMetric(float64(fs.Syncs.Load()-before)/float64(b.N), "syncs/op")
 			close(stop)
 			maintained.Wait()
 		})

@@ -5,8 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"hash/crc32"
-	"io"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/spanlake/spanlake/internal/fsys"
+	"github.com/spanlake/spanlake/internal/fsys/fsystest"
 )
 
 func TestMain(m *testing.M) {
@@ -81,10 +80,7 @@ func open(tb testing.TB, fs fsys.FS, change ...func(*Options)) (*Journal, *found
 
 func readAll(tb testing.TB, fs fsys.FS, name string) []byte {
 	tb.Helper()
-	f, err := fs.OpenFile(name, os.O_RDONLY, 0)
-	require.NoError(tb, err)
-	defer f.Close()
-	data, err := io.ReadAll(f)
+	data, err := fsystest.ReadFile(fs, name)
 	require.NoError(tb, err)
 	return data
 }

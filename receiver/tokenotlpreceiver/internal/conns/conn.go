@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/stats"
+
+	"github.com/spanlake/spanlake/internal/linked"
 )
 
 // Conn is a connection of a Table.
@@ -23,8 +25,8 @@ type Conn struct {
 	gone       bool
 	known      bool // has shown a valid token
 	unanswered int64
-	stranger   links
-	wait       links
+	stranger   linked.Links[Conn]
+	wait       linked.Links[Conn]
 }
 
 // RemoteAddr implements net.Conn.

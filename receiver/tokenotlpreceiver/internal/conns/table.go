@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/spanlake/spanlake/internal/linked"
 )
 
 // Reason is why a connection was closed here and not by its server or client.
@@ -60,8 +62,8 @@ type Table struct {
 
 	mu         sync.Mutex // guards everything below, and what Conn says
 	open       int
-	strangers  list // in the order in which they came
-	waiting    list // those with unanswered bytes, longest waiting first
+	strangers  linked.List[Conn] // in the order in which they came
+	waiting    linked.List[Conn] // those with unanswered bytes, longest waiting first
 	unanswered int64
 	byAddr     map[net.Addr]*Conn // see ownAddr
 }
@@ -71,8 +73,8 @@ func New(limits Limits, observer Observer) *Table {
 	return &Table{
 		limits:    limits,
 		observer:  observer,
-		strangers: list{links: func(c *Conn) *links { return &c.stranger }},
-		waiting:   list{links: func(c *Conn) *links { return &c.wait }},
+		strangers: linked.List[Conn]{Links: func(c *Conn) *linked.Links[Conn] { return &c.stranger }},
+		waiting:   linked.List[Conn]{Links: func(c *Conn) *linked.Links[Conn] { return &c.wait }},
 		byAddr:    make(map[net.Addr]*Conn),
 	}
 }
@@ -111,7 +113,7 @@ func (t *Table) admit(c *Conn) *Conn {
 	defer t.mu.Unlock()
 	var victim *Conn
 	if t.open >= t.limits.Open {
-		victim = t.strangers.front
+		victim = t.strangers.Front
 		if victim == nil {
 			t.observer.Closed(Refused)
 			return c
@@ -120,7 +122,7 @@ func (t *Table) admit(c *Conn) *Conn {
 	}
 	t.open++
 	t.observer.Opened(1)
-	t.strangers.push(c)
+	t.strangers.Push(c)
 	t.byAddr[c.addr] = c
 	return victim
 }
@@ -142,7 +144,7 @@ func (t *Table) remove(c *Conn) {
 	delete(t.byAddr, c.addr)
 	t.settle(c)
 	if !c.known {
-		t.strangers.remove(c)
+		t.strangers.Remove(c)
 	}
 }
 
@@ -153,7 +155,7 @@ func (t *Table) over(c *Conn) int64 { return max(0, c.unanswered-t.limits.Free) 
 func (t *Table) settle(c *Conn) {
 	if over := t.over(c); over > 0 {
 		t.unanswered -= over
-		t.waiting.remove(c)
+		t.waiting.Remove(c)
 	}
 	c.unanswered = 0
 }
@@ -184,13 +186,13 @@ func (t *Table) count(c *Conn, n int64) []*Conn {
 	c.unanswered += n
 	over := t.over(c)
 	if before == 0 && over > 0 {
-		t.waiting.push(c)
+		t.waiting.Push(c)
 	}
 	t.unanswered += over - before
 	var victims []*Conn
-	for t.unanswered > t.limits.Unanswered && t.waiting.front != nil {
-		victims = append(victims, t.waiting.front)
-		t.drop(t.waiting.front, Flooding)
+	for t.unanswered > t.limits.Unanswered && t.waiting.Front != nil {
+		victims = append(victims, t.waiting.Front)
+		t.drop(t.waiting.Front, Flooding)
 	}
 	return victims
 }
@@ -210,7 +212,7 @@ func (t *Table) begin(c *Conn) {
 	t.settle(c)
 	if !c.known {
 		c.known = true
-		t.strangers.remove(c)
+		t.strangers.Remove(c)
 	}
 	c.busy.Store(true)
 }

@@ -202,10 +202,10 @@ func TestTableDoesAsItsModel(t *testing.T) {
 		}
 		require.Zero(t, observer.open)
 		require.Zero(t, table.unanswered)
-		require.Nil(t, table.strangers.front)
-		require.Nil(t, table.strangers.back)
-		require.Nil(t, table.waiting.front)
-		require.Nil(t, table.waiting.back)
+		require.Nil(t, table.strangers.Front)
+		require.Nil(t, table.strangers.Back)
+		require.Nil(t, table.waiting.Front)
+		require.Nil(t, table.waiting.Back)
 	}
 }
 

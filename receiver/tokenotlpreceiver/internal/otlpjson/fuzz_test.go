@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlptest"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
 )
 
@@ -76,7 +77,7 @@ func FuzzTranscode(f *testing.F) {
 		require.LessOrEqual(t, len(out), 4*len(body))
 		_, err = wire.Proto(s, out, wire.Limits{Depth: fuzzDepth, Decoded: math.MaxInt64})
 		require.NoError(t, err)
-		if err = newRequest(s).UnmarshalProto(out); err != nil {
+		if err = otlptest.New(s).UnmarshalProto(out); err != nil {
 			require.True(t, hasUnreadableID(err), err)
 		}
 
@@ -105,7 +106,7 @@ func differs(body []byte) bool {
 // againstPdata compares what we and pdata read from body, and reports whether
 // there was something to compare. Where pdata takes a request, so do we.
 func againstPdata(t require.TestingT, s wire.Signal, body []byte) bool {
-	want := newRequest(s)
+	want := otlptest.New(s)
 	if !json.Valid(body) || differs(body) || want.UnmarshalJSON(body) != nil {
 		return false
 	}
@@ -115,10 +116,10 @@ func againstPdata(t require.TestingT, s wire.Signal, body []byte) bool {
 		return false
 	}
 	if bytes.Contains(body, []byte("null")) {
-		want = newRequest(s)
+		want = otlptest.New(s)
 		require.NoError(t, want.UnmarshalJSON(withoutNulls(t, body)))
 	}
-	got := newRequest(s)
+	got := otlptest.New(s)
 	require.NoError(t, got.UnmarshalProto(out))
 	wantProto, err := want.MarshalProto()
 	require.NoError(t, err)

@@ -9,10 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
-	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlptest"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
 )
 
@@ -23,24 +21,6 @@ const (
 
 var roomy = Limits{Depth: 64, Size: math.MaxInt64}
 
-type request interface {
-	MarshalProto() ([]byte, error)
-	UnmarshalProto([]byte) error
-	MarshalJSON() ([]byte, error)
-	UnmarshalJSON([]byte) error
-}
-
-func newRequest(s wire.Signal) request {
-	switch s {
-	case wire.Traces:
-		return ptraceotlp.NewExportRequest()
-	case wire.Logs:
-		return plogotlp.NewExportRequest()
-	default:
-		return pmetricotlp.NewExportRequest()
-	}
-}
-
 // decoded is the request that pdata reads from the output, in pdata's own JSON.
 func decoded(tb testing.TB, s wire.Signal, body string) string {
 	tb.Helper()
@@ -48,12 +28,12 @@ func decoded(tb testing.TB, s wire.Signal, body string) string {
 	require.NoError(tb, err)
 	_, err = wire.Proto(s, out, wire.Limits{Depth: wire.MaxDepth, Decoded: math.MaxInt64})
 	require.NoError(tb, err)
-	req := newRequest(s)
+	req := otlptest.New(s)
 	require.NoError(tb, req.UnmarshalProto(out))
 	return jsonOf(tb, req)
 }
 
-func jsonOf(tb testing.TB, req request) string {
+func jsonOf(tb testing.TB, req otlptest.Request) string {
 	tb.Helper()
 	out, err := req.MarshalJSON()
 	require.NoError(tb, err)

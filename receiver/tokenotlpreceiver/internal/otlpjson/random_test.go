@@ -4,25 +4,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
-	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"pgregory.net/rapid"
 
-	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlprandom"
-	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlptest"
 )
-
-func randomRequest(t *rapid.T, s wire.Signal) request {
-	switch s {
-	case wire.Traces:
-		return ptraceotlp.NewExportRequestFromTraces(otlprandom.Traces(t))
-	case wire.Logs:
-		return plogotlp.NewExportRequestFromLogs(otlprandom.Logs(t))
-	default:
-		return pmetricotlp.NewExportRequestFromMetrics(otlprandom.Metrics(t))
-	}
-}
 
 // What pdata writes as JSON it reads back from our output as it reads it from
 // the JSON.
@@ -30,14 +15,14 @@ func TestRandomRequests(t *testing.T) {
 	for s, name := range signalNames {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				req := randomRequest(t, s)
+				req := otlptest.Random(t, s)
 				body, err := req.MarshalJSON()
 				require.NoError(t, err)
 				out, _, err := Transcode(s, body, nil, roomy)
 				require.NoError(t, err)
 				require.LessOrEqual(t, len(out), 4*len(body))
 
-				want, got := newRequest(s), newRequest(s)
+				want, got := otlptest.New(s), otlptest.New(s)
 				require.NoError(t, want.UnmarshalJSON(body))
 				require.NoError(t, got.UnmarshalProto(out))
 				wantProto, err := want.MarshalProto()

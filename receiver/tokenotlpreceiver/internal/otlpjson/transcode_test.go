@@ -9,13 +9,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/otlptest"
 	"github.com/spanlake/spanlake/receiver/tokenotlpreceiver/internal/wire"
 )
 
 // sameAs checks that a request is read as pdata reads another one.
 func sameAs(t *testing.T, s wire.Signal, body, plain string) {
 	t.Helper()
-	want := newRequest(s)
+	want := otlptest.New(s)
 	require.NoError(t, want.UnmarshalJSON([]byte(plain)))
 	require.Equal(t, jsonOf(t, want), decoded(t, s, body))
 }
@@ -238,7 +239,7 @@ func TestHold(t *testing.T) {
 
 func TestNoAllocations(t *testing.T) {
 	for s, name := range signalNames {
-		body := []byte(jsonOf(t, benchRequest(s)))
+		body := []byte(jsonOf(t, otlptest.Usual(s)))
 		out, _, err := Transcode(s, body, nil, roomy)
 		require.NoError(t, err)
 		require.Zero(t, testing.AllocsPerRun(5, func() {

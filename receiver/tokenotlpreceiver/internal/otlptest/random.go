@@ -1,6 +1,4 @@
-// Package otlprandom makes random OTLP requests for tests: conforming ones that
-// use every field and kind of value.
-package otlprandom
+package otlptest
 
 import (
 	"math"
@@ -129,8 +127,8 @@ func (g generator) scope(s pcommon.InstrumentationScope) {
 	s.SetDroppedAttributesCount(g.u32())
 }
 
-// Traces returns a request of any traces.
-func Traces(t *rapid.T) ptrace.Traces {
+// randomTraces returns a request of any traces.
+func randomTraces(t *rapid.T) ptrace.Traces {
 	g := generator{t}
 	td := ptrace.NewTraces()
 	for range g.n(2) {
@@ -182,8 +180,8 @@ func (g generator) span(s ptrace.Span) {
 	}
 }
 
-// Logs returns a request of any logs.
-func Logs(t *rapid.T) plog.Logs {
+// randomLogs returns a request of any logs.
+func randomLogs(t *rapid.T) plog.Logs {
 	g := generator{t}
 	ld := plog.NewLogs()
 	for range g.n(2) {
@@ -213,8 +211,8 @@ func Logs(t *rapid.T) plog.Logs {
 	return ld
 }
 
-// Metrics returns a request of any metrics.
-func Metrics(t *rapid.T) pmetric.Metrics {
+// randomMetrics returns a request of any metrics.
+func randomMetrics(t *rapid.T) pmetric.Metrics {
 	g := generator{t}
 	md := pmetric.NewMetrics()
 	for range g.n(2) {

@@ -1,8 +1,9 @@
-package process
+package child
 
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -18,11 +19,18 @@ type Memory struct {
 
 // Memory returns the resident set of the running process.
 func (p *Process) Memory() Memory {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/status")
+	b, err := os.ReadFile(p.proc("status"))
 	if err != nil {
 		return Memory{}
 	}
 	return Memory{Now: statusField(b, "VmRSS:"), Peak: statusField(b, "VmHWM:")}
+}
+
+// ForgetPeak lets the peak begin anew. Where that is not allowed, it stays.
+func (p *Process) ForgetPeak() { _ = os.WriteFile(p.proc("clear_refs"), []byte("5"), 0) }
+
+func (p *Process) proc(name string) string {
+	return filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), name)
 }
 
 func statusField(status []byte, name string) int64 {
