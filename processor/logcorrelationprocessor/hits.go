@@ -42,9 +42,8 @@ type worker struct {
 	differ bool
 	tally  tally
 
-	// parser and fields, which are there once a text had any, are for text.
+	// parser, which is there once a text may have had fields, is for that.
 	parser *parser
-	fields pcommon.Map
 	// within, which is there once a message was text with fields, is for that.
 	within *worker
 }
@@ -63,7 +62,7 @@ func (w *worker) forget() {
 	}
 	clear(w.hits[:cap(w.hits)])
 	if w.parser != nil {
-		w.fields.Clear()
+		w.parser.forget()
 	}
 	w.wrapped = wrapped{}
 	if w.within != nil {
@@ -259,5 +258,7 @@ func removeMessages(l *level, m pcommon.Map, message string) {
 }
 
 func isMessage(e *entry, v pcommon.Value, message string) bool {
-	return e != nil && e.isField && e.kind == kindMessage && v.Type() == pcommon.ValueTypeStr && v.Str() == message
+	return isMessageKey(e) && v.Type() == pcommon.ValueTypeStr && v.Str() == message
 }
+
+func isMessageKey(e *entry) bool { return e != nil && e.isField && e.kind == kindMessage }
