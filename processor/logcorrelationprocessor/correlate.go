@@ -82,15 +82,15 @@ func (p *plan) round(w *worker, lr plog.LogRecord, depth int) bool {
 		}
 	}
 	w.load(lr)
-	w.decide(false)
-
-	if w.anyMoved(w.hits[:ofAttributes]) {
-		remove(p.root, attributes, w.hits[:ofAttributes])
+	if !w.decideUndisputed() {
+		w.decide(false)
 	}
+
+	remove(p.root, attributes, w.hits[:ofAttributes])
 	isText = isText && p.worthParsing(w, ofBody, attributes)
 	if isText {
 		w.removeNodes(ofBody)
-	} else if bodyType == pcommon.ValueTypeMap && w.anyMoved(ofBody) {
+	} else if bodyType == pcommon.ValueTypeMap {
 		remove(p.root, body.Map(), ofBody)
 	}
 	lifted := w.message && p.moveMessage(w, attributes, body, isText, ofAttributes)
@@ -106,7 +106,7 @@ func (p *plan) round(w *worker, lr plog.LogRecord, depth int) bool {
 	return again
 }
 
-func (*worker) anyMoved(hits []hit) bool {
+func anyMoved(hits []hit) bool {
 	for i := range hits {
 		if hits[i].outcome == outcomeMoved {
 			return true

@@ -141,8 +141,20 @@ func (w *worker) lookInto(rd *reader, l *level, m pcommon.Map, p place, top int)
 }
 
 // remove removes the fields that were moved, and a map that this emptied. hits
-// are those of m, one of them moved. A message is left to removeMessages.
+// are those of m. A message is left to removeMessages.
 func remove(l *level, m pcommon.Map, hits []hit) {
+	gone, ok := flatGone(hits)
+	if ok {
+		if gone == 0 {
+			return
+		}
+		m.RemoveIf(func(string, pcommon.Value) bool {
+			is := gone&1 != 0
+			gone >>= 1
+			return is
+		})
+		return
+	}
 	r := remover{hits: hits}
 	r.seek()
 	m.RemoveIf(func(key string, v pcommon.Value) bool {
@@ -160,6 +172,21 @@ func remove(l *level, m pcommon.Map, hits []hit) {
 		r.seek()
 		return gone
 	})
+}
+
+// flatGone has a bit for the position of each field that moved, where all are
+// among the first and none is nested, as is usual.
+func flatGone(hits []hit) (gone uint64, ok bool) {
+	for i := range hits {
+		switch h := &hits[i]; {
+		case h.outcome != outcomeMoved:
+		case h.nested || h.top >= 64:
+			return 0, false
+		default:
+			gone |= 1 << h.top
+		}
+	}
+	return gone, true
 }
 
 // remover comes by the same fields in the same order as look.

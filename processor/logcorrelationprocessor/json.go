@@ -1,6 +1,8 @@
 package logcorrelationprocessor
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -122,7 +124,7 @@ func (p *parser) object(i, self, depth int) int {
 		case ',':
 			i++
 		case '}':
-			p.nodes[self].end = int32(len(p.nodes))
+			p.nodes[self].end = int16(len(p.nodes))
 			if p.hasTwice(self) {
 				return failed
 			}
@@ -149,7 +151,7 @@ func (p *parser) list(i, self, depth int) int {
 		case ',':
 			i++
 		case ']':
-			p.nodes[self].end = int32(len(p.nodes))
+			p.nodes[self].end = int16(len(p.nodes))
 			return i + 1
 		default:
 			return failed
@@ -294,7 +296,7 @@ func (p *parser) string(i int) (string, int) {
 		return "", failed
 	}
 	start := i + 1
-	for i = start; i < len(p.text); i++ {
+	for i = nextSpecial(p.text, start); i < len(p.text); i++ {
 		switch c := p.text[i]; {
 		case c == '"':
 			return p.text[start:i], i + 1
@@ -314,6 +316,21 @@ func (p *parser) string(i int) (string, int) {
 		}
 	}
 	return "", failed
+}
+
+// nextSpecial goes past eight bytes of a string at a time, as long as none of them
+// is a quote, a backslash or a control character.
+func nextSpecial(s string, i int) int {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(s); i += 8 {
+		x := binary.LittleEndian.Uint64([]byte(s[i : i+8]))
+		quote, escape := x^'"'*each, x^'\\'*each // zero where there is one
+		special := ((quote-each)&^quote | (escape-each)&^escape | (x-' '*each)&^x) & high
+		if special != 0 {
+			return i + bits.TrailingZeros64(special)/8 // the lowest is right, see nextEnd
+		}
+	}
+	return i
 }
 
 // unescape reads the content of a string with escapes, none of which is cut.

@@ -66,7 +66,7 @@ func (p *parser) readLogfmt(s string) bool {
 		n.kind = nodeString
 		s = rest
 	}
-	p.nodes[0].end = int32(len(p.nodes))
+	p.nodes[0].end = int16(len(p.nodes))
 	return !p.hasTwice(0)
 }
 

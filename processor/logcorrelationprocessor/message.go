@@ -117,6 +117,7 @@ func (p *plan) liftableNodes(attributes pcommon.Map, of *parser, text string) bo
 // keys are those of the attributes.
 type keys struct {
 	attributes pcommon.Map
+	set        keySet
 	taken      map[string]struct{} // of many
 }
 
@@ -124,7 +125,10 @@ func keysOf(attributes pcommon.Map, fields int) keys {
 	k := keys{attributes: attributes}
 	if attributes.Len()*fields > fewPairs {
 		k.taken = make(map[string]struct{}, attributes.Len())
-		for key := range attributes.All() {
+	}
+	for key := range attributes.All() {
+		k.set.add(key)
+		if k.taken != nil {
 			k.taken[key] = struct{}{}
 		}
 	}
@@ -132,11 +136,17 @@ func keysOf(attributes pcommon.Map, fields int) keys {
 }
 
 func (k *keys) isFree(key string) bool {
+	if attr.Reserved(key) {
+		return false
+	}
+	if k.set&keyBit(key) == 0 {
+		return true
+	}
 	_, has := k.taken[key]
 	if k.taken == nil {
 		_, has = k.attributes.Get(key)
 	}
-	return !has && !attr.Reserved(key)
+	return !has
 }
 
 // join moves fields, whose keys attributes has not, behind the attributes. Put

@@ -1,6 +1,8 @@
 package logcorrelationprocessor
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/xpdata"
 )
@@ -24,11 +26,11 @@ const (
 type node struct {
 	key  string // of a member of a map
 	text string // of a string or a number
-	end  int32  // the position behind all within
+	end  int16  // the position behind all within
 	// parent is the position of the map or the list that the node is in.
-	parent int32
+	parent int16
 	// left is how many members a map or a list has that are not gone.
-	left int32
+	left int16
 	kind nodeKind
 	// gone is set where the record says what the node says.
 	gone bool
@@ -60,13 +62,21 @@ func (p *parser) add(key string, parent int) (n *node, position int) {
 		p.overLimit = true
 		return nil, position
 	}
-	p.nodes = append(p.nodes, node{key: key, parent: int32(parent), end: int32(position + 1)})
+	if position == cap(p.nodes) {
+		p.nodes = slices.Grow(p.nodes, usualNodes)
+	}
+	p.nodes = p.nodes[:position+1]
+	n = &p.nodes[position]
+	*n = node{key: key, parent: int16(parent), end: int16(position + 1)}
 	p.nodes[parent].left++
-	return &p.nodes[position], position
+	return n, position
 }
 
-// maxIdleNodes is more values than all but odd texts have.
-const maxIdleNodes = 128
+const (
+	usualNodes = 16
+	// maxIdleNodes is more values than all but odd texts have.
+	maxIdleNodes = 128
+)
 
 // forget lets go of the text, and of the room that an odd one took.
 func (p *parser) forget() {
@@ -91,7 +101,11 @@ func (p *parser) hasTwice(self int) bool {
 		}
 		return len(seen) < int(within[self].left)
 	}
+	var seen keySet
 	for i := self + 1; i < len(within); i = int(within[i].end) {
+		if !seen.add(within[i].key) {
+			continue
+		}
 		for j := self + 1; j < i; j = int(within[j].end) {
 			if within[j].key == within[i].key {
 				return true
@@ -99,6 +113,24 @@ func (p *parser) hasTwice(self int) bool {
 		}
 	}
 	return false
+}
+
+// keySet tells of most keys that they are none of some others, by a bit for each.
+type keySet uint64
+
+func keyBit(key string) keySet {
+	if key == "" {
+		return 1
+	}
+	return 1 << ((key[0] + 7*key[len(key)-1] + 31*uint8(len(key))) % 64)
+}
+
+// add reports whether the key may have been there.
+func (s *keySet) add(key string) bool {
+	bit := keyBit(key)
+	was := *s&bit != 0
+	*s |= bit
+	return was
 }
 
 func (p *parser) has(key string) bool {

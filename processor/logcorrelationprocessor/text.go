@@ -99,7 +99,7 @@ func (w *worker) parserOfText() *parser {
 // of them moves. Text that has no more than a message to move is kept where it
 // only looks like logfmt: event=click may be a message itself.
 func (p *plan) worthParsing(w *worker, hits []hit, attributes pcommon.Map) bool {
-	if w.anyMoved(hits) {
+	if anyMoved(hits) {
 		return true
 	}
 	if hits[0].place == placeLogfmt && p.body == bodyAuto {
