@@ -91,7 +91,7 @@ func (p *parser) at(i int) byte {
 }
 
 func (p *parser) skipSpace(i int) int {
-	for i < len(p.text) && isBlank(p.text[i]) {
+	for i < len(p.text) && p.text[i] <= ' ' && isBlank(p.text[i]) {
 		i++
 	}
 	return i

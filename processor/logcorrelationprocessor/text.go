@@ -84,7 +84,9 @@ func (p *plan) lookInText(w *worker, text string) bool {
 		}
 		w.hits, w.found = w.hits[:others], found
 	}
-	p.match(w, text)
+	if len(p.patterns) > 0 {
+		p.match(w, text)
+	}
 	return false
 }
 

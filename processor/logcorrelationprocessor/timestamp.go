@@ -110,7 +110,9 @@ func (rd *reader) readISO(s string, r *reading) {
 	offset, f, ok := rd.offset, formLocal, rd.hasOffset
 	if rest != "" {
 		f = formRFC3339
-		offset, ok = readOffset(rest)
+		if offset, ok = 0, rest == "Z"; !ok { // most often it is
+			offset, ok = readOffset(rest)
+		}
 	}
 	if ok {
 		r.setTime(int64(daysSince1970(year, month, day))*86400+int64(hour*3600+(minute-offset)*60+second), int64(nanos), f)
