@@ -12,7 +12,8 @@ type hit struct {
 	e *entry
 	// order is that of the entry with the bit of the place.
 	order uint32
-	// top is the position of the field, or of its outermost parent, in its map.
+	// top is the position of the field, or of its outermost parent, in its map; of
+	// a field of a text, that of its node.
 	top     int
 	place   place
 	outcome outcome
