@@ -54,21 +54,26 @@ func (p *plan) round(w *worker, lr plog.LogRecord, depth int) bool {
 	w.reset()
 	w.look(&p.reader, p.root, attributes, placeAttributes)
 	ofAttributes := len(w.hits)
-	var fields pcommon.Map // of the body
-	isMap, isText := false, false
-	switch body.Type() {
+	isText := false // that stands for a map of fields
+	bodyType := body.Type()
+	switch bodyType {
 	case pcommon.ValueTypeMap:
-		fields, isMap = body.Map(), true
-		w.look(&p.reader, p.root, fields, placeBody)
+		w.look(&p.reader, p.root, body.Map(), placeBody)
 	case pcommon.ValueTypeStr:
-		fields, isText = p.lookInText(w, body.Str())
+		isText = p.lookInText(w, body.Str())
 	default:
 	}
 	if !w.found {
 		return false
 	}
 	if w.numeric {
-		w.readLevels(attributes, fields, isMap || isText)
+		w.readLevels(func(key string) bool {
+			_, has := attributes.Get(key)
+			if !has && bodyType == pcommon.ValueTypeMap {
+				_, has = body.Map().Get(key)
+			}
+			return has || isText && w.parser.has(key)
+		})
 	}
 	ofBody := w.hits[ofAttributes:]
 	if w.message && !w.peeked {
@@ -77,20 +82,20 @@ func (p *plan) round(w *worker, lr plog.LogRecord, depth int) bool {
 		}
 	}
 	w.load(lr)
-	w.decide(false)
+	if !w.decideUndisputed() {
+		w.decide(false)
+	}
 
-	if w.anyMoved(w.hits[:ofAttributes]) {
-		remove(p.root, attributes, w.hits[:ofAttributes])
-	}
+	remove(p.root, attributes, w.hits[:ofAttributes])
+	isText = isText && p.worthParsing(w, ofBody, attributes)
 	if isText {
-		isMap = p.worthParsing(w, ofBody, fields, attributes)
+		w.removeNodes(ofBody)
+	} else if bodyType == pcommon.ValueTypeMap {
+		remove(p.root, body.Map(), ofBody)
 	}
-	if isMap && w.anyMoved(ofBody) {
-		remove(p.root, fields, ofBody)
-	}
-	lifted := w.message && p.moveMessage(w, attributes, body, fields, isMap, ofAttributes)
-	if isText && isMap && !lifted {
-		fields.MoveTo(body.SetEmptyMap())
+	lifted := w.message && p.moveMessage(w, attributes, body, isText, ofAttributes)
+	if isText && !lifted {
+		w.parser.setMap(body.SetEmptyMap(), 0, 0)
 	}
 	w.store(lr)
 	again := lifted && p.worthLooking(body.Str())
@@ -101,7 +106,7 @@ func (p *plan) round(w *worker, lr plog.LogRecord, depth int) bool {
 	return again
 }
 
-func (*worker) anyMoved(hits []hit) bool {
+func anyMoved(hits []hit) bool {
 	for i := range hits {
 		if hits[i].outcome == outcomeMoved {
 			return true
@@ -142,14 +147,7 @@ func (w *worker) store(lr plog.LogRecord) {
 
 // readLevels reads the severities that are numbers, by what stands beside them:
 // in the attributes or the body, because lifting a message joins the two.
-func (w *worker) readLevels(attributes, fields pcommon.Map, hasFields bool) {
-	has := func(key string) bool {
-		_, ok := attributes.Get(key)
-		if !ok && hasFields {
-			_, ok = fields.Get(key)
-		}
-		return ok
-	}
+func (w *worker) readLevels(has func(key string) bool) {
 	isPino := has("pid") && has("hostname")
 	for i := range w.hits {
 		h := &w.hits[i]

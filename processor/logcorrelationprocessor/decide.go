@@ -37,6 +37,60 @@ func flagsOrder(order uint32, flags uint64) uint32 {
 	return order
 }
 
+// decideUndisputed does what decide does where it is plain, as in most records:
+// no two fields are of one property, no field says more than that, and neither
+// the record nor a wrapped text has said it. It reports whether it did.
+func (w *worker) decideUndisputed() bool {
+	if w.wrapped != (wrapped{}) {
+		return false
+	}
+	w.after, w.differ = w.before, false
+	for i := range w.hits {
+		h := &w.hits[i]
+		switch {
+		case h.result == readNone || h.e.kind == kindMessage:
+			h.outcome = outcomeNone
+			continue
+		case h.result != readOK:
+			h.outcome = outcomeUnreadable
+			continue
+		case h.partial:
+			return false
+		}
+		switch h.e.kind {
+		case kindTraceID:
+			if !w.after.trace.IsEmpty() || h.low || h.hasSpan || h.hasFlags {
+				return false
+			}
+			w.after.trace = h.id
+		case kindSpanID:
+			if !w.after.span.IsEmpty() || h.e.variant == variantEnclosing {
+				return false
+			}
+			copy(w.after.span[:], h.id[:])
+		case kindTraceFlags:
+			if w.after.flags != 0 || h.num == 0 {
+				return false
+			}
+			w.after.flags = h.num
+		case kindTimestamp:
+			if w.after.time != 0 {
+				return false
+			}
+			w.after.time = h.num
+		case kindSeverity:
+			if w.after.severity != 0 || w.after.text != "" {
+				return false
+			}
+			w.after.severity, w.after.text = h.num, h.text
+		default:
+			return false
+		}
+		h.outcome = outcomeMoved
+	}
+	return true
+}
+
 // decide fixes what the record says after, and what becomes of each hit but the
 // messages. What the record says before wins; fixed: even where it says nothing,
 // for the IDs.

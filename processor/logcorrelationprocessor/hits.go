@@ -12,7 +12,8 @@ type hit struct {
 	e *entry
 	// order is that of the entry with the bit of the place.
 	order uint32
-	// top is the position of the field, or of its outermost parent, in its map.
+	// top is the position of the field, or of its outermost parent, in its map; of
+	// a field of a text, that of its node.
 	top     int
 	place   place
 	outcome outcome
@@ -42,9 +43,8 @@ type worker struct {
 	differ bool
 	tally  tally
 
-	// parser and fields, which are there once a text had any, are for text.
+	// parser, which is there once a text may have had fields, is for that.
 	parser *parser
-	fields pcommon.Map
 	// within, which is there once a message was text with fields, is for that.
 	within *worker
 }
@@ -63,7 +63,7 @@ func (w *worker) forget() {
 	}
 	clear(w.hits[:cap(w.hits)])
 	if w.parser != nil {
-		w.fields.Clear()
+		w.parser.forget()
 	}
 	w.wrapped = wrapped{}
 	if w.within != nil {
@@ -142,8 +142,20 @@ func (w *worker) lookInto(rd *reader, l *level, m pcommon.Map, p place, top int)
 }
 
 // remove removes the fields that were moved, and a map that this emptied. hits
-// are those of m, one of them moved. A message is left to removeMessages.
+// are those of m. A message is left to removeMessages.
 func remove(l *level, m pcommon.Map, hits []hit) {
+	gone, ok := flatGone(hits)
+	if ok {
+		if gone == 0 {
+			return
+		}
+		m.RemoveIf(func(string, pcommon.Value) bool {
+			is := gone&1 != 0
+			gone >>= 1
+			return is
+		})
+		return
+	}
 	r := remover{hits: hits}
 	r.seek()
 	m.RemoveIf(func(key string, v pcommon.Value) bool {
@@ -161,6 +173,21 @@ func remove(l *level, m pcommon.Map, hits []hit) {
 		r.seek()
 		return gone
 	})
+}
+
+// flatGone has a bit for the position of each field that moved, where all are
+// among the first and none is nested, as is usual.
+func flatGone(hits []hit) (gone uint64, ok bool) {
+	for i := range hits {
+		switch h := &hits[i]; {
+		case h.outcome != outcomeMoved:
+		case h.nested || h.top >= 64:
+			return 0, false
+		default:
+			gone |= 1 << h.top
+		}
+	}
+	return gone, true
 }
 
 // remover comes by the same fields in the same order as look.
@@ -259,5 +286,7 @@ func removeMessages(l *level, m pcommon.Map, message string) {
 }
 
 func isMessage(e *entry, v pcommon.Value, message string) bool {
-	return e != nil && e.isField && e.kind == kindMessage && v.Type() == pcommon.ValueTypeStr && v.Str() == message
+	return isMessageKey(e) && v.Type() == pcommon.ValueTypeStr && v.Str() == message
 }
+
+func isMessageKey(e *entry) bool { return e != nil && e.isField && e.kind == kindMessage }

@@ -1,14 +1,14 @@
 package logcorrelationprocessor
 
 import (
-	"slices"
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/xpdata"
 )
 
 // maxJSONDepth bounds the nesting of text that is parsed.
@@ -74,193 +74,184 @@ func stringEnd(s string) int {
 	return -1
 }
 
-// parseJSON reads a JSON object by RFC 8259 into dst, where nothing gets lost by
-// it: no key is there twice, no string holds half a surrogate pair, and a number
-// that neither 64 bits nor a double hold becomes a string of its digits. Strings
-// without escapes share the memory of s.
-func (p *parser) parseJSON(dst pcommon.Map, s string) bool {
-	p.s, p.pos, p.failed, p.values = s, 0, false, 0
-	p.object(dst, 1)
-	p.s = ""
-	return !p.failed && p.pos == len(s)
+// readJSON reads a JSON object by RFC 8259, where nothing gets lost by it: no key
+// is there twice, no string holds half a surrogate pair. Strings without escapes
+// share the memory of s.
+func (p *parser) readJSON(s string) bool {
+	p.begin(s)
+	return p.at(0) == '{' && p.object(0, 0, 1) == len(s)
 }
 
-// parser reads text into maps. It is used again for the sake of its builders,
-// one for each level of nesting; it does not hold on to the text.
-type parser struct {
-	s        string
-	pos      int
-	failed   bool
-	values   int // so far
-	builders [maxJSONDepth]xpdata.MapBuilder
+// at is the byte at i, or one that begins or ends nothing.
+func (p *parser) at(i int) byte {
+	if i < len(p.text) {
+		return p.text[i]
+	}
+	return 0
 }
 
-func (p *parser) skipSpace() {
-	for p.pos < len(p.s) {
-		if !isBlank(p.s[p.pos]) {
-			return
+func (p *parser) skipSpace(i int) int {
+	for i < len(p.text) && p.text[i] <= ' ' && isBlank(p.text[i]) {
+		i++
+	}
+	return i
+}
+
+// What follows reads what begins at i and returns where it ends, or failed.
+const failed = -1
+
+// object reads the members of the node self.
+func (p *parser) object(i, self, depth int) int {
+	if depth > maxJSONDepth {
+		return failed
+	}
+	if i = p.skipSpace(i + 1); p.at(i) == '}' {
+		return i + 1
+	}
+	for {
+		var key string
+		if key, i = p.string(p.skipSpace(i)); i == failed {
+			return failed
 		}
-		p.pos++
-	}
-}
-
-func (p *parser) accept(c byte) bool {
-	if p.pos < len(p.s) && p.s[p.pos] == c {
-		p.pos++
-		return true
-	}
-	return false
-}
-
-func (p *parser) expect(text string) {
-	if strings.HasPrefix(p.s[p.pos:], text) {
-		p.pos += len(text)
-	} else {
-		p.failed = true
-	}
-}
-
-// Room for the members of most objects.
-const (
-	usualMembers       = 8
-	usualNestedMembers = 3
-)
-
-func (p *parser) object(dst pcommon.Map, depth int) {
-	p.expect("{")
-	p.skipSpace()
-	if p.failed || depth > maxJSONDepth || p.accept('}') {
-		p.failed = p.failed || depth > maxJSONDepth
-		return
-	}
-	b := &p.builders[depth-1]
-	if depth == 1 {
-		b.EnsureCapacity(usualMembers)
-	} else {
-		b.EnsureCapacity(usualNestedMembers)
-	}
-	for more := true; more && !p.failed; more = p.accept(',') {
-		p.skipSpace()
-		key := p.string()
-		p.skipSpace()
-		p.expect(":")
-		p.skipSpace()
-		if !p.failed {
-			p.value(b.AppendEmpty(key), depth+1)
+		if i = p.skipSpace(i); p.at(i) != ':' {
+			return failed
 		}
-		p.skipSpace()
-	}
-	p.expect("}")
-	b.UnsafeIntoMap(dst) // in any case, so that the builder is empty
-	p.failed = p.failed || hasTwice(dst)
-}
-
-// hasTwice reports whether m has a key twice.
-func hasTwice(m pcommon.Map) bool {
-	const few = 16 // up to here a scan is quicker than a map
-	if m.Len() > few {
-		seen := make(map[string]struct{}, m.Len())
-		for key := range m.All() {
-			seen[key] = struct{}{}
+		if i = p.value(p.skipSpace(i+1), key, self, depth+1); i == failed {
+			return failed
 		}
-		return len(seen) < m.Len()
-	}
-	var keys [few]string
-	n := 0
-	for key := range m.All() {
-		if slices.Contains(keys[:n], key) {
-			return true
-		}
-		keys[n] = key
-		n++
-	}
-	return false
-}
-
-func (p *parser) list(dst pcommon.Slice, depth int) {
-	p.expect("[")
-	p.skipSpace()
-	if p.failed || depth > maxJSONDepth || p.accept(']') {
-		p.failed = p.failed || depth > maxJSONDepth
-		return
-	}
-	for more := true; more; more = p.accept(',') {
-		p.skipSpace()
-		p.value(dst.AppendEmpty(), depth+1)
-		p.skipSpace()
-		if p.failed {
-			return
+		i = p.skipSpace(i)
+		switch p.at(i) {
+		case ',':
+			i++
+		case '}':
+			p.nodes[self].end = int16(len(p.nodes))
+			if p.hasTwice(self) {
+				return failed
+			}
+			return i + 1
+		default:
+			return failed
 		}
 	}
-	p.expect("]")
 }
 
-func (p *parser) value(dst pcommon.Value, depth int) {
-	if p.values++; p.pos >= len(p.s) || p.values > maxValues {
-		p.failed = true
-		return
+func (p *parser) list(i, self, depth int) int {
+	if depth > maxJSONDepth {
+		return failed
 	}
-	switch p.s[p.pos] {
+	if i = p.skipSpace(i + 1); p.at(i) == ']' {
+		return i + 1
+	}
+	for {
+		if i = p.value(p.skipSpace(i), "", self, depth+1); i == failed {
+			return failed
+		}
+		i = p.skipSpace(i)
+		switch p.at(i) {
+		case ',':
+			i++
+		case ']':
+			p.nodes[self].end = int16(len(p.nodes))
+			return i + 1
+		default:
+			return failed
+		}
+	}
+}
+
+func (p *parser) value(i int, key string, parent, depth int) int {
+	n, self := p.add(key, parent)
+	if n == nil {
+		return failed
+	}
+	switch p.at(i) {
 	case '{':
-		p.object(dst.SetEmptyMap(), depth)
+		n.kind = nodeMap
+		return p.object(i, self, depth)
 	case '[':
-		p.list(dst.SetEmptySlice(), depth)
+		n.kind = nodeList
+		return p.list(i, self, depth)
 	case '"':
-		dst.SetStr(p.string())
+		n.kind = nodeString
+		n.text, i = p.string(i)
+		return i
 	case 't':
-		p.expect("true")
-		dst.SetBool(true)
+		n.kind = nodeTrue
+		return p.word(i, "true")
 	case 'f':
-		p.expect("false")
-		dst.SetBool(false)
+		n.kind = nodeFalse
+		return p.word(i, "false")
 	case 'n':
-		p.expect("null")
+		return p.word(i, "null")
 	default:
-		p.number(dst)
-	}
-}
-
-func (p *parser) digits() int {
-	start := p.pos
-	for p.pos < len(p.s) && isDigit(p.s[p.pos]) {
-		p.pos++
-	}
-	return p.pos - start
-}
-
-func (p *parser) number(dst pcommon.Value) {
-	start := p.pos
-	p.accept('-')
-	if !p.accept('0') && p.digits() == 0 {
-		p.failed = true
-		return
-	}
-	whole := true
-	if p.accept('.') {
-		whole = false
-		p.failed = p.failed || p.digits() == 0
-	}
-	if p.accept('e') || p.accept('E') {
-		whole = false
-		if !p.accept('+') {
-			p.accept('-')
+		end, isInteger := p.number(i)
+		if end == failed {
+			return failed
 		}
-		p.failed = p.failed || p.digits() == 0
+		if n.kind, n.text = nodeDouble, p.text[i:end]; isInteger {
+			n.kind = nodeInteger
+		}
+		return end
 	}
-	text := p.s[start:p.pos]
-	switch {
-	case p.failed:
-		return
-	case whole && text != "-0":
+}
+
+func (p *parser) word(i int, word string) int {
+	if strings.HasPrefix(p.text[i:], word) {
+		return i + len(word)
+	}
+	return failed
+}
+
+// digits goes past digits, of which there must be one.
+func (p *parser) digits(i int) int {
+	start := i
+	for i < len(p.text) && isDigit(p.text[i]) {
+		i++
+	}
+	if i == start {
+		return failed
+	}
+	return i
+}
+
+func (p *parser) number(i int) (end int, isInteger bool) {
+	start := i
+	if p.at(i) == '-' {
+		i++
+	}
+	if p.at(i) == '0' {
+		i++
+	} else if i = p.digits(i); i == failed {
+		return failed, false
+	}
+	isInteger = p.text[start:i] != "-0"
+	if p.at(i) == '.' {
+		isInteger = false
+		if i = p.digits(i + 1); i == failed {
+			return failed, false
+		}
+	}
+	if c := p.at(i); c == 'e' || c == 'E' {
+		isInteger = false
+		if c = p.at(i + 1); c == '+' || c == '-' {
+			i++
+		}
+		i = p.digits(i + 1)
+	}
+	return i, isInteger
+}
+
+// setNumber sets the value of a number; one that neither 64 bits nor a double
+// hold becomes a string of its digits.
+func setNumber(dst pcommon.Value, text string, isInteger bool) {
+	if isInteger {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			dst.SetInt(n)
 			return
 		}
-	default:
-		if d, err := strconv.ParseFloat(text, 64); err == nil && keepsDigits(d, text) {
-			dst.SetDouble(d)
-			return
-		}
+	} else if d, err := strconv.ParseFloat(text, 64); err == nil && keepsDigits(d, text) {
+		dst.SetDouble(d)
+		return
 	}
 	dst.SetStr(text)
 }
@@ -300,83 +291,95 @@ func significant(dst []byte, number string) []byte {
 	return dst
 }
 
-func (p *parser) string() string {
-	p.expect(`"`)
-	if p.failed {
-		return ""
+func (p *parser) string(i int) (string, int) {
+	if p.at(i) != '"' {
+		return "", failed
 	}
-	start := p.pos
-	for ; p.pos < len(p.s); p.pos++ {
-		switch c := p.s[p.pos]; {
+	start := i + 1
+	for i = nextSpecial(p.text, start); i < len(p.text); i++ {
+		switch c := p.text[i]; {
 		case c == '"':
-			p.pos++
-			return p.s[start : p.pos-1]
+			return p.text[start:i], i + 1
 		case c == '\\':
-			return p.escaped(start)
+			end := stringEnd(p.text[i:])
+			if end < 0 {
+				return "", failed
+			}
+			end += i
+			text, ok := unescape(p.text[start:end])
+			if !ok {
+				return "", failed
+			}
+			return text, end + 1
 		case c < ' ':
-			p.failed = true
-			return ""
+			return "", failed
 		}
 	}
-	p.failed = true
-	return ""
+	return "", failed
 }
 
-// escaped reads on in a string that began at start, from its first escape.
-func (p *parser) escaped(start int) string {
-	end := stringEnd(p.s[p.pos:])
-	if end < 0 {
-		p.failed = true
-		return ""
-	}
-	end += p.pos
-	text := make([]byte, 0, end-start) // escapes make nothing longer
-	text = append(text, p.s[start:p.pos]...)
-	for p.pos < end && !p.failed {
-		switch c := p.s[p.pos]; {
-		case c == '\\':
-			p.pos++
-			text = p.escape(text)
-		case c < ' ':
-			p.failed = true
-		default:
-			text = append(text, c)
-			p.pos++
+// nextSpecial goes past eight bytes of a string at a time, as long as none of them
+// is a quote, a backslash or a control character.
+func nextSpecial(s string, i int) int {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(s); i += 8 {
+		x := binary.LittleEndian.Uint64([]byte(s[i : i+8]))
+		quote, escape := x^'"'*each, x^'\\'*each // zero where there is one
+		special := ((quote-each)&^quote | (escape-each)&^escape | (x-' '*each)&^x) & high
+		if special != 0 {
+			return i + bits.TrailingZeros64(special)/8 // the lowest is right, see nextEnd
 		}
 	}
-	p.pos = end + 1
-	return string(text)
+	return i
+}
+
+// unescape reads the content of a string with escapes, none of which is cut.
+func unescape(s string) (string, bool) {
+	text := make([]byte, 0, len(s)) // escapes make nothing longer
+	for s != "" {
+		switch c := s[0]; {
+		case c == '\\':
+			var ok bool
+			if text, s, ok = escape(text, s[1:]); !ok {
+				return "", false
+			}
+		case c < ' ':
+			return "", false
+		default:
+			text = append(text, c)
+			s = s[1:]
+		}
+	}
+	return string(text), true
 }
 
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-func (p *parser) escape(text []byte) []byte {
-	c := p.s[p.pos]
-	p.pos++
-	if c != 'u' {
-		p.failed = p.failed || escapes[c] == 0
-		return append(text, escapes[c])
+// escape appends what the escape says whose backslash comes before s, and cuts
+// it from s.
+func escape(text []byte, s string) ([]byte, string, bool) {
+	if s[0] != 'u' {
+		c := escapes[s[0]]
+		return append(text, c), s[1:], c != 0
 	}
-	r := p.hex4()
+	r, s, ok := hex4(s[1:])
 	if utf16.IsSurrogate(r) {
-		p.expect(`\u`)
-		if p.failed {
-			return text
+		var second rune
+		if !ok || !strings.HasPrefix(s, `\u`) {
+			return text, s, false
 		}
-		r = utf16.DecodeRune(r, p.hex4())
-		p.failed = p.failed || r == utf8.RuneError
+		second, s, ok = hex4(s[2:])
+		r = utf16.DecodeRune(r, second)
+		ok = ok && r != utf8.RuneError
 	}
-	return utf8.AppendRune(text, r)
+	return utf8.AppendRune(text, r), s, ok
 }
 
-func (p *parser) hex4() rune {
-	if len(p.s)-p.pos < 4 {
-		p.failed = true
-		return 0
+func hex4(s string) (rune, string, bool) {
+	if len(s) < 4 {
+		return 0, s, false
 	}
 	// ParseUint takes a sign or an underscore with other bases only.
-	n, err := strconv.ParseUint(p.s[p.pos:p.pos+4], 16, 16)
-	p.failed = p.failed || err != nil
-	p.pos += 4
-	return rune(n)
+	n, err := strconv.ParseUint(s[:4], 16, 16)
+	return rune(n), s[4:], err == nil
 }

@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 // A line of logfmt is nothing but key=value pairs with blanks between them. A
@@ -49,26 +47,27 @@ func isLogfmt(s string) bool {
 	return ok
 }
 
-// parseLogfmt reads a line of logfmt whose keys are all different into dst.
-// Strings without escapes share the memory of s.
-func (p *parser) parseLogfmt(dst pcommon.Map, s string) bool {
-	b := &p.builders[0]
-	b.EnsureCapacity(usualMembers)
-	ok := true
-	p.values = 0
-	for s != "" && ok {
-		var key, value string
-		if key, value, s, ok = nextPair(s); !ok {
-			break
+// readLogfmt reads a line of logfmt whose keys are all different. Strings without
+// escapes share the memory of s.
+func (p *parser) readLogfmt(s string) bool {
+	p.begin(s)
+	for s != "" {
+		key, value, rest, ok := nextPair(s)
+		if !ok {
+			return false
 		}
-		if p.values++; p.values > maxValues {
-			ok = false
-		} else if value, ok = unquote(value); ok {
-			b.AppendEmpty(key).SetStr(value)
+		n, _ := p.add(key, 0)
+		if n == nil {
+			return false
 		}
+		if n.text, ok = unquote(value); !ok {
+			return false
+		}
+		n.kind = nodeString
+		s = rest
 	}
-	b.UnsafeIntoMap(dst) // in any case, so that the builder is empty
-	return ok && !hasTwice(dst)
+	p.nodes[0].end = int16(len(p.nodes))
+	return !p.hasTwice(0)
 }
 
 // nextPair cuts the first pair and the blanks behind it from s, which is not empty. The value still

@@ -3,8 +3,6 @@ package logcorrelationprocessor
 import (
 	"fmt"
 	"regexp"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 const (
@@ -91,7 +89,7 @@ func (p *plan) match(w *worker, text string) {
 			}
 			h := w.next()
 			h.e, h.order, h.place = e, e.order|orderBody, placePattern
-			p.read(e, pcommon.NewValueStr(text[m[2*g]:m[2*g+1]]), &h.reading)
+			p.readText(e, text[m[2*g]:m[2*g+1]], &h.reading)
 			h.partial = true // the rest of the text
 			w.noteResult(h)
 		}

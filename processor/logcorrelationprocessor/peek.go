@@ -1,7 +1,5 @@
 package logcorrelationprocessor
 
-import "go.opentelemetry.io/collector/pdata/pcommon"
-
 // wrapped is what the text within a wrapper says of the time and the severity.
 // It is nearer to the event than what a container runtime or a journal says that
 // wraps the line: their time is that of arrival, their severity that of a stream.
@@ -27,9 +25,9 @@ func (p *plan) peek(w *worker, text string, depth int) (in wrapped) {
 	}
 	w = w.within
 	w.reset()
-	fields, ok := p.lookInText(w, text)
+	isText := p.lookInText(w, text)
 	if w.numeric {
-		w.readLevels(pcommon.NewMap(), fields, ok)
+		w.readLevels(func(key string) bool { return isText && w.parser.has(key) })
 	}
 	isWrapper := false
 	if m := message(w.hits); m != nil {

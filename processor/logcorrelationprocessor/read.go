@@ -50,48 +50,81 @@ type reader struct {
 
 // read reads the field e into r, which is empty.
 func (rd *reader) read(e *entry, v pcommon.Value, r *reading) {
-	t := v.Type()
-	if t == pcommon.ValueTypeEmpty || t == pcommon.ValueTypeStr && v.Str() == "" {
+	switch v.Type() {
+	case pcommon.ValueTypeEmpty:
+	case pcommon.ValueTypeStr:
+		rd.readText(e, v.Str(), r)
+	default:
+		r.result = readNot
+		switch e.kind {
+		case kindTraceID, kindSpanID, kindTraceIDHigh:
+			readID(e, v, r)
+		case kindTraceFlags:
+			readFlags(v, r)
+		case kindTimestamp:
+			readTimeValue(v, r)
+		case kindSeverity:
+			rd.readSeverity(e, v, r)
+		default: // kindMessage
+			r.result = readNone // such as the event of ECS, which is a map
+		}
+	}
+}
+
+// readText is read for text, of which there need be no value.
+func (rd *reader) readText(e *entry, s string, r *reading) {
+	if s == "" {
 		return
 	}
 	r.result = readNot
 	switch e.kind {
 	case kindTraceID, kindSpanID, kindTraceIDHigh:
-		readID(e, v, r)
+		readIDText(e, s, r)
 	case kindTraceFlags:
-		readFlags(v, r)
+		readFlagsText(s, r)
 	case kindTimestamp:
-		rd.readTime(v, r)
+		rd.readTimeText(s, r)
 	case kindSeverity:
-		rd.readSeverity(e, v, r)
+		rd.readSeverityText(e, s, r)
 	default: // kindMessage
-		if t == pcommon.ValueTypeStr {
-			r.text = v.Str()
-			r.ok(formText)
-		} else {
-			r.result = readNone // such as the event of ECS, which is a map
-		}
+		r.text = s
+		r.ok(formText)
 	}
 }
 
 func readID(e *entry, v pcommon.Value, r *reading) {
 	switch {
 	case e.variant == variantDecimal:
-		readDecimal(v, e.kind, r)
+		if v.Type() == pcommon.ValueTypeInt && v.Int() >= 0 { // a double has lost digits
+			setDecimal(uint64(v.Int()), e.kind, r)
+		}
 	case v.Type() == pcommon.ValueTypeBytes:
 		readIDBytes(e.kind, v.Bytes(), r)
-	case v.Type() != pcommon.ValueTypeStr:
-	case onlyZeros(v.Str()):
+	default:
+	}
+	dropZeros(r)
+}
+
+func readIDText(e *entry, s string, r *reading) {
+	switch {
+	case e.variant == variantDecimal:
+		readDecimal(s, e.kind, r)
+	case onlyZeros(s):
 		// Loggers write zeros, of any number, outside of a span.
 		r.result = readNone
 	case e.kind == kindTraceID:
-		readTraceID(v.Str(), r)
+		readTraceID(s, r)
 	case e.kind == kindSpanID:
-		readSpanID(v.Str(), r)
+		readSpanID(s, r)
 	default:
-		readHigh(v.Str(), r)
+		readHigh(s, r)
 	}
-	if r.result == readOK && r.id == (pcommon.TraceID{}) && !r.hasSpan { // zeros in another spelling
+	dropZeros(r)
+}
+
+// dropZeros takes back an ID of zeros in another spelling.
+func dropZeros(r *reading) {
+	if r.result == readOK && r.id == (pcommon.TraceID{}) && !r.hasSpan {
 		*r = reading{}
 	}
 }
@@ -106,47 +139,55 @@ func onlyZeros(s string) bool {
 	return true
 }
 
-// readFlags reads the W3C trace flags, one byte: as two hexadecimal digits, as
-// a number, or its lowest bit as a truth value.
+const (
+	allFlags    = 0xff
+	sampledFlag = 1
+)
+
+// readFlags reads the W3C trace flags, one byte: as a number, or its lowest bit
+// as a truth value.
 func readFlags(v pcommon.Value, r *reading) {
-	const all, sampled = 0xff, 1
-	r.mask = all
+	r.mask = allFlags
 	switch v.Type() {
-	case pcommon.ValueTypeStr:
-		switch s := v.Str(); len(s) {
-		case 1:
-			if s == "0" || s == "1" {
-				r.num, r.mask = uint64(s[0]-'0'), sampled
-				r.ok(formBool)
-			}
-		case 2:
-			if n, err := strconv.ParseUint(s, 16, 8); err == nil {
-				r.num = n
-				r.ok(formHex)
-			}
-		case 4, 5:
-			if truth, is := truths[s]; is {
-				r.num, r.mask = truth, sampled
-				r.ok(formBool)
-			}
-		}
 	case pcommon.ValueTypeInt:
-		if n := v.Int(); 0 <= n && n <= all {
+		if n := v.Int(); 0 <= n && n <= allFlags {
 			r.num = uint64(n)
 			r.ok(formNumber)
 		}
 	case pcommon.ValueTypeDouble:
-		if d := v.Double(); 0 <= d && d <= all && d == math.Trunc(d) {
+		if d := v.Double(); 0 <= d && d <= allFlags && d == math.Trunc(d) {
 			r.num = uint64(d)
 			r.ok(formNumber)
 		}
 	case pcommon.ValueTypeBool:
-		r.mask = sampled
+		r.mask = sampledFlag
 		if v.Bool() {
-			r.num = sampled
+			r.num = sampledFlag
 		}
 		r.ok(formBool)
 	default:
+	}
+}
+
+// readFlagsText reads them as two hexadecimal digits, or the lowest bit.
+func readFlagsText(s string, r *reading) {
+	r.mask = allFlags
+	switch len(s) {
+	case 1:
+		if s == "0" || s == "1" {
+			r.num, r.mask = uint64(s[0]-'0'), sampledFlag
+			r.ok(formBool)
+		}
+	case 2:
+		if n, err := strconv.ParseUint(s, 16, 8); err == nil {
+			r.num = n
+			r.ok(formHex)
+		}
+	case 4, 5:
+		if truth, is := truths[s]; is {
+			r.num, r.mask = truth, sampledFlag
+			r.ok(formBool)
+		}
 	}
 }
 

@@ -126,35 +126,25 @@ func readHigh(s string, r *reading) {
 
 // readDecimal reads an ID of 64 bits as Datadog writes it: a decimal number. A
 // trace ID may be 32 hexadecimal digits instead, which no such number has.
-func readDecimal(v pcommon.Value, k kind, r *reading) {
-	var n uint64
-	switch v.Type() {
-	case pcommon.ValueTypeStr:
-		s := v.Str()
-		if k == kindTraceID && len(s) == hexTrace {
-			readTraceID(s, r)
-			return
-		}
-		var err error
-		if n, err = strconv.ParseUint(s, 10, 64); err != nil || s[0] == '+' {
-			return
-		}
-	case pcommon.ValueTypeInt:
-		if v.Int() < 0 {
-			return
-		}
-		n = uint64(v.Int())
-	default: // A double has lost digits.
+func readDecimal(s string, k kind, r *reading) {
+	if k == kindTraceID && len(s) == hexTrace {
+		readTraceID(s, r)
 		return
 	}
-	if n == 0 {
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil && s[0] != '+' {
+		setDecimal(n, k, r)
+	}
+}
+
+func setDecimal(n uint64, k kind, r *reading) {
+	switch {
+	case n == 0:
 		r.result = readNone
 		return
-	}
-	if k == kindTraceID {
+	case k == kindTraceID:
 		binary.BigEndian.PutUint64(r.id[8:], n)
 		r.low = true
-	} else {
+	default:
 		binary.BigEndian.PutUint64(r.id[:], n)
 	}
 	r.ok(formDecimal)

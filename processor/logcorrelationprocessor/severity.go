@@ -116,38 +116,53 @@ func severityByText(text string) uint64 {
 }
 
 func (rd *reader) readSeverity(e *entry, v pcommon.Value, r *reading) {
-	number, isNumber := wholeNumber(v)
-	switch {
-	case e.variant == variantNumber:
-		if isNumber && 0 < number && number <= int64(plog.SeverityNumberFatal4) {
-			r.num = uint64(number)
-			r.ok(formNumber)
-		}
-	case isNumber:
-		// The text is what the sender wrote, as for a name.
-		r.num, r.text = uint64(number), v.AsString()
-		switch rd.levels {
-		case scaleAuto:
-			r.result = readLevel
-		case scalePino:
-			r.setLevel(pinoLevels, formPino)
-		case scalePython:
-			r.setLevel(pythonLevels, formPython)
-		case scaleSyslog:
-			r.setLevel(syslogLevels, formSyslog)
-		default:
-		}
-	case v.Type() == pcommon.ValueTypeStr:
-		r.text = v.Str()
-		if r.num = severityByName(r.text); r.num != 0 {
-			r.ok(formName)
-		} else if r.num = severityByOffset(r.text); r.num != 0 {
-			r.ok(formOffset)
-		}
+	if number, ok := wholeNumber(v); ok {
+		rd.readLevel(e, number, v.AsString(), r)
 	}
 }
 
-// wholeNumber is the value of an integer in any spelling.
+func (rd *reader) readSeverityText(e *entry, s string, r *reading) {
+	if len(s) <= 3 && isDigit(s[0]) {
+		if number, err := strconv.ParseInt(s, 10, 64); err == nil {
+			rd.readLevel(e, number, s, r)
+			return
+		}
+	}
+	if e.variant == variantNumber {
+		return
+	}
+	r.text = s
+	if r.num = severityByName(s); r.num != 0 {
+		r.ok(formName)
+	} else if r.num = severityByOffset(s); r.num != 0 {
+		r.ok(formOffset)
+	}
+}
+
+// readLevel reads a number, whose text is what the sender wrote, as for a name.
+func (rd *reader) readLevel(e *entry, number int64, text string, r *reading) {
+	if e.variant == variantNumber {
+		if 0 < number && number <= int64(plog.SeverityNumberFatal4) {
+			r.num = uint64(number)
+			r.ok(formNumber)
+		}
+		return
+	}
+	r.num, r.text = uint64(number), text
+	switch rd.levels {
+	case scaleAuto:
+		r.result = readLevel
+	case scalePino:
+		r.setLevel(pinoLevels, formPino)
+	case scalePython:
+		r.setLevel(pythonLevels, formPython)
+	case scaleSyslog:
+		r.setLevel(syslogLevels, formSyslog)
+	default:
+	}
+}
+
+// wholeNumber is the value of an integer.
 func wholeNumber(v pcommon.Value) (int64, bool) {
 	switch v.Type() {
 	case pcommon.ValueTypeInt:
@@ -155,13 +170,6 @@ func wholeNumber(v pcommon.Value) (int64, bool) {
 	case pcommon.ValueTypeDouble:
 		d := v.Double()
 		return int64(d), d == math.Trunc(d) && math.Abs(d) < 1<<53
-	case pcommon.ValueTypeStr:
-		s := v.Str()
-		if len(s) > 3 || !isDigit(s[0]) {
-			return 0, false
-		}
-		n, err := strconv.ParseInt(s, 10, 64)
-		return n, err == nil
 	default:
 		return 0, false
 	}

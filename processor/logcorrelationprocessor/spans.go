@@ -44,8 +44,6 @@ func (p *plan) correlateAttributes(w *worker, attributes pcommon.Map, pl place) 
 		}
 	}
 	w.decide(true)
-	if w.anyMoved(w.hits) {
-		remove(p.root, attributes, w.hits)
-	}
+	remove(p.root, attributes, w.hits)
 	w.count(p, true)
 }

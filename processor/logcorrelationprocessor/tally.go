@@ -51,8 +51,8 @@ var recordNames = [recordCount]string{"sent", "found", "missing"}
 // those of fields that moved alone, because else a sender could make more series
 // than the SDK keeps.
 type series struct {
-	source  uint16
 	name    uint32
+	source  uint16
 	kind    kind
 	form    form
 	place   place
@@ -73,12 +73,18 @@ type tally struct {
 	records [recordCount]int64
 }
 
-func (t *tally) add(s series) {
-	if i := t.next; i < t.used && t.series[i] == s {
-		t.counts[i]++
-		t.next++
-		return
+// again counts a series that was counted behind the last one before, too.
+func (t *tally) again(s *series) bool {
+	i := t.next
+	if i >= t.used || t.series[i] != *s {
+		return false
 	}
+	t.counts[i]++
+	t.next++
+	return true
+}
+
+func (t *tally) add(s series) {
 	for i := range t.series[:t.used] {
 		if t.series[i] == s {
 			t.counts[i]++
@@ -120,6 +126,7 @@ func (w *worker) countOverLimit(p *plan) {
 // count counts the hits. Where another round follows, that one comes by all that
 // was not moved again.
 func (w *worker) count(p *plan, last bool) {
+	w.tally.next = 0 // most records of a batch are alike
 	for i := range w.hits {
 		h := &w.hits[i]
 		switch {
@@ -132,6 +139,8 @@ func (w *worker) count(p *plan, last bool) {
 		if h.outcome == outcomeMoved {
 			s.form, s.place = h.form, h.place
 		}
-		w.tally.add(s)
+		if !w.tally.again(&s) {
+			w.tally.add(s)
+		}
 	}
 }

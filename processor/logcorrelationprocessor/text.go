@@ -59,56 +59,54 @@ const (
 	maxValues = 4096
 )
 
-// lookInText looks for fields in a body of text. It returns the map that the text
-// stands for where it is one with fields.
-func (p *plan) lookInText(w *worker, text string) (fields pcommon.Map, ok bool) {
+// lookInText looks for fields in a body of text, and reports whether it is one
+// with fields. They are in the worker's parser then.
+func (p *plan) lookInText(w *worker, text string) bool {
 	line := trim(text)
-	pl := placeJSON
+	pl, ok := placeJSON, false
 	switch {
 	case len(line) > maxText:
 		w.overLimit = w.overLimit || p.mayHaveFields(line)
 	case p.mayBeJSON(line):
-		fields = w.emptyFields()
-		ok = w.parser.parseJSON(fields, line)
-		w.overLimit = w.overLimit || w.parser.values > maxValues
+		ok = w.parserOfText().readJSON(line)
+		w.overLimit = w.overLimit || w.parser.overLimit
 	case p.mayBeLogfmt(line):
 		pl = placeLogfmt
-		fields = w.emptyFields()
-		ok = w.parser.parseLogfmt(fields, line)
-		w.overLimit = w.overLimit || w.parser.values > maxValues
+		ok = w.parserOfText().readLogfmt(line)
+		w.overLimit = w.overLimit || w.parser.overLimit
 	}
 	if ok {
 		others, found := len(w.hits), w.found
 		w.found = false
-		w.look(&p.reader, p.root, fields, pl)
+		w.lookInNodes(&p.reader, p.root, 0, pl)
 		if w.found {
-			return fields, true
+			return true
 		}
 		w.hits, w.found = w.hits[:others], found
 	}
-	p.match(w, text)
-	return fields, false
+	if len(p.patterns) > 0 {
+		p.match(w, text)
+	}
+	return false
 }
 
-// emptyFields returns the map for the fields of a text.
-func (w *worker) emptyFields() pcommon.Map {
+func (w *worker) parserOfText() *parser {
 	if w.parser == nil {
-		w.parser, w.fields = new(parser), pcommon.NewMap()
+		w.parser = newParser()
 	}
-	w.fields.Clear()
-	return w.fields
+	return w.parser
 }
 
 // worthParsing reports whether the text is to give way to its fields: where one
 // of them moves. Text that has no more than a message to move is kept where it
 // only looks like logfmt: event=click may be a message itself.
-func (p *plan) worthParsing(w *worker, hits []hit, fields, attributes pcommon.Map) bool {
-	if w.anyMoved(hits) {
+func (p *plan) worthParsing(w *worker, hits []hit, attributes pcommon.Map) bool {
+	if anyMoved(hits) {
 		return true
 	}
 	if hits[0].place == placeLogfmt && p.body == bodyAuto {
 		return false
 	}
 	m := message(hits)
-	return m != nil && p.liftable(attributes, fields, m.text)
+	return m != nil && p.liftableNodes(attributes, w.parser, m.text)
 }

@@ -9,17 +9,15 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// readTime reads a point in time as Unix nanoseconds: a date and a time of day,
-// or the time since 1970 as an integer, a double, a decimal number in a string
-// or a map of seconds and nanoseconds. Digits beyond nanoseconds are cut. The
-// result is above zero, which means "unset" in a record, and at most
-// math.MaxInt64 (the year 2262).
-func (rd *reader) readTime(v pcommon.Value, r *reading) {
+// readTimeText and readTimeValue read a point in time as Unix nanoseconds: a date
+// and a time of day, or the time since 1970 as an integer, a double, a decimal
+// number in a string or a map of seconds and nanoseconds. Digits beyond
+// nanoseconds are cut. The result is above zero, which means "unset" in a record,
+// and at most math.MaxInt64 (the year 2262).
+func readTimeValue(v pcommon.Value, r *reading) {
 	// Room for the digits of any number below 1e19 in full.
 	var buf [40]byte
 	switch v.Type() {
-	case pcommon.ValueTypeStr:
-		rd.readTimeText(v.Str(), r)
 	case pcommon.ValueTypeInt:
 		readEpoch(string(strconv.AppendInt(buf[:0], v.Int(), 10)), r)
 	case pcommon.ValueTypeDouble:
@@ -112,7 +110,9 @@ func (rd *reader) readISO(s string, r *reading) {
 	offset, f, ok := rd.offset, formLocal, rd.hasOffset
 	if rest != "" {
 		f = formRFC3339
-		offset, ok = readOffset(rest)
+		if offset, ok = 0, rest == "Z"; !ok { // most often it is
+			offset, ok = readOffset(rest)
+		}
 	}
 	if ok {
 		r.setTime(int64(daysSince1970(year, month, day))*86400+int64(hour*3600+(minute-offset)*60+second), int64(nanos), f)

@@ -112,7 +112,7 @@ func TestReadTime(t *testing.T) {
 func readTime(zone string, v pcommon.Value) (uint64, bool) {
 	var r reading
 	offset, has, _ := parseZone(zone)
-	(&reader{offset: offset, hasOffset: has}).readTime(v, &r)
+	(&reader{offset: offset, hasOffset: has}).read(&entry{kind: kindTimestamp}, v, &r)
 	return r.num, r.result == readOK
 }
 
