@@ -8,6 +8,8 @@ import (
 	"maps"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor"
@@ -114,11 +116,10 @@ func workload(tb testing.TB, with m, body any) plog.Logs {
 		"thread.id": int64(12), "duration_ms": 1.5, "tenant": "t1", "user": "u-1234", "retry": false,
 	}
 	maps.Copy(attrs, with)
-	one := record{attrs: attrs, body: body}.build(tb)
 	ld := plog.NewLogs()
 	records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
-	for range benchRecords {
-		one.CopyTo(records.AppendEmpty())
+	for range benchRecords { // each has its attributes in another order
+		record{attrs: attrs, body: body}.build(tb).CopyTo(records.AppendEmpty())
 	}
 	return ld
 }
@@ -154,33 +155,63 @@ func TestTransformDoesTheSame(t *testing.T) {
 	}
 }
 
-// measure reports the CPU that work takes for a record, on a batch that prepare
-// has just made, as decoding would have. It is that of the thread, and the garbage
-// is collected in between: what the collector does in the background would be
-// counted where it happens to run.
-func measure(b *testing.B, prepare func() plog.Logs, work func(plog.Logs) error) {
+// contender does a batch of records, which prepare makes, as decoding would have.
+type contender struct {
+	name    string
+	prepare func() plog.Logs
+	work    func(plog.Logs) error
+}
+
+// compare reports the CPU that contenders take for a record, and what the first
+// takes of each other one. They take turns, and medians are reported, those of
+// ratios over one turn: what else runs on the machine disturbs all alike. CPU is
+// that of the thread, and garbage is collected in between: what the collector does
+// in the background would be counted where it happens to run. Allocations are those
+// of the first.
+func compare(b *testing.B, contenders ...contender) {
 	b.Helper()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	const collectEvery = 32
-	var spent, runs int64
+	const collectEvery = 16
+	spent := make([][]float64, len(contenders))
+	ratios := make([][]float64, len(contenders))
 	b.ReportAllocs()
-	for b.Loop() {
+	for turn := 0; b.Loop(); turn++ {
 		b.StopTimer()
-		if runs%collectEvery == 0 {
+		if turn%collectEvery == 0 {
 			runtime.GC()
 		}
-		ld := prepare()
-		b.StartTimer()
-		begun := cpu(b)
-		if err := work(ld); err != nil {
-			b.Fatal(err)
+		for i := range contenders {
+			c := &contenders[i]
+			ld := c.prepare()
+			if i == 0 {
+				b.StartTimer()
+			}
+			begun := cpu(b)
+			err := c.work(ld)
+			spent[i] = append(spent[i], float64(cpu(b)-begun)/benchRecords)
+			b.StopTimer()
+			if err != nil {
+				b.Fatal(err)
+			}
+			ratios[i] = append(ratios[i], spent[0][turn]/spent[i][turn])
 		}
-		spent += cpu(b) - begun
-		runs++
+		b.StartTimer()
 	}
-	b.ReportMetric(float64(spent)/float64(runs)/benchRecords, "cpu-ns/record")
+	b.ReportMetric(0, "ns/op")
+	for i := range contenders {
+		unit := strings.ReplaceAll(contenders[i].name, " ", "-")
+		b.ReportMetric(median(spent[i]), unit+"-ns/record")
+		if i > 0 {
+			b.ReportMetric(median(ratios[i]), "of-"+unit)
+		}
+	}
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
 // cpu is the CPU time of the thread in nanoseconds, which Linux alone tells.
@@ -193,40 +224,44 @@ func cpu(b *testing.B) int64 {
 	return at.Nano()
 }
 
-func benchmark(b *testing.B, p processor.Logs, template plog.Logs) {
+func processing(b *testing.B, p peer, template plog.Logs) contender {
 	b.Helper()
-	measure(b, func() plog.Logs {
+	prepare := func() plog.Logs {
 		ld := plog.NewLogs()
 		template.CopyTo(ld)
 		return ld
-	}, func(ld plog.Logs) error { return p.ConsumeLogs(b.Context(), ld) })
+	}
+	return contender{p.name, prepare, func(ld plog.Logs) error { return p.ConsumeLogs(b.Context(), ld) }}
 }
 
-func benchmarkDecode(b *testing.B, template plog.Logs) {
+func decoding(b *testing.B, template plog.Logs) contender {
 	b.Helper()
 	wire, err := (&plog.ProtoMarshaler{}).MarshalLogs(template)
 	require.NoError(b, err)
-	measure(b, plog.NewLogs, func(plog.Logs) error {
+	return contender{"decode", plog.NewLogs, func(plog.Logs) error {
 		_, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(wire)
 		return err
-	})
+	}}
+}
+
+func comparePeers(b *testing.B, all []peer, template plog.Logs) {
+	b.Helper()
+	var contenders []contender
+	for _, p := range all {
+		contenders = append(contenders, processing(b, p, template))
+	}
+	compare(b, contenders...)
 }
 
 // Three attributes that are moved.
 func BenchmarkFields(b *testing.B) {
-	template := workload(b, withFields, plainBody)
-	for _, p := range peers(b) {
-		b.Run(p.name, func(b *testing.B) { benchmark(b, p.Logs, template) })
-	}
+	comparePeers(b, peers(b), workload(b, withFields, plainBody))
 }
 
 // JSON text whose fields are moved, whose message becomes the body and whose
 // other fields become attributes.
 func BenchmarkJSONText(b *testing.B) {
-	template := workload(b, nil, jsonBody)
-	for _, p := range textPeers(b) {
-		b.Run(p.name, func(b *testing.B) { benchmark(b, p.Logs, template) })
-	}
+	comparePeers(b, textPeers(b), workload(b, nil, jsonBody))
 }
 
 // Records in which nothing is found, beside what decoding them costs.
@@ -237,10 +272,10 @@ func BenchmarkNoFields(b *testing.B) {
 		"logfmt": `item=socks count=3 cart=c-81 items=7 customer=u-1234 why="out of stock"`,
 		"map":    m{"item": "socks", "count": int64(3), "cart": m{"id": "c-81", "items": int64(7)}, "customer": "u-1234"},
 	} {
-		template := workload(b, nil, body)
-		b.Run(name+"/log_correlation", func(b *testing.B) {
-			benchmark(b, start(b, NewFactory(), createDefaultConfig()), template)
+		b.Run(name, func(b *testing.B) {
+			template := workload(b, nil, body)
+			ours := peer{"log_correlation", start(b, NewFactory(), createDefaultConfig())}
+			compare(b, processing(b, ours, template), decoding(b, template))
 		})
-		b.Run(name+"/decode", func(b *testing.B) { benchmarkDecode(b, template) })
 	}
 }
