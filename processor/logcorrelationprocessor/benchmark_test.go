@@ -75,13 +75,28 @@ func moves(from string, traceIDs, spanIDs, times []string) (statements []any) {
 	return statements
 }
 
-// peers are the processors compared: transform with the names that occur, and
-// with the names that log_correlation looks for by default.
+// asked is ours, told to look for some names alone, as moves tells transform.
+func asked(tb testing.TB, parseBody string, traceIDs, spanIDs, times, messages []any) processor.Logs {
+	tb.Helper()
+	f := NewFactory()
+	cfg := f.CreateDefaultConfig()
+	fields := m{
+		"trace_id": traceIDs, "span_id": spanIDs, "timestamp": times, "message": messages,
+		"decimal_trace_id": []any{}, "trace_id_high": []any{}, "decimal_span_id": []any{}, "enclosing_span_id": []any{},
+		"trace_flags": []any{}, "severity": []any{}, "severity_number": []any{},
+	}
+	require.NoError(tb, confmap.NewFromStringMap(m{"parse_body": parseBody, "fields": fields}).Unmarshal(cfg))
+	return start(tb, f, cfg)
+}
+
+// peers are the processors compared: with the names that occur, and with those that
+// log_correlation looks for by default.
 func peers(tb testing.TB) []peer {
 	tb.Helper()
 	fields := createDefaultConfig().(*Config).Settings.Fields
 	return []peer{
 		{"log_correlation", start(tb, NewFactory(), createDefaultConfig())},
+		{"log_correlation of the three names", asked(tb, "none", []any{"context.trace_id"}, []any{"context.span_id"}, []any{"timestamp"}, []any{})},
 		{"transform of the three names", transform(tb, moves("log.attributes", []string{"context.trace_id"}, []string{"context.span_id"}, []string{"timestamp"}))},
 		{"transform of all names", transform(tb, moves("log.attributes", fields.TraceID, fields.SpanID, fields.Timestamp))},
 	}
@@ -104,6 +119,7 @@ func textPeers(tb testing.TB) []peer {
 	fields := createDefaultConfig().(*Config).Settings.Fields
 	return []peer{
 		{"log_correlation", start(tb, NewFactory(), createDefaultConfig())},
+		{"log_correlation of the names that occur", asked(tb, "json", []any{"context.trace_id"}, []any{"context.span_id"}, []any{"timestamp"}, []any{"message"})},
 		{"transform of the names that occur", transform(tb, statements(moves("log.cache", nil, nil, []string{"timestamp"})...))},
 		{"transform of all names", transform(tb, statements(moves("log.cache", fields.TraceID, fields.SpanID, fields.Timestamp)...))},
 	}
