@@ -92,7 +92,7 @@ func correlate(p *plan, lr plog.LogRecord) *worker {
 
 func outcomes(w *worker) map[outcome]int {
 	n := make(map[outcome]int)
-	w.tally.each(func(s series, count int64) { n[s.outcome] += int(count) })
+	w.tally.each(func(s series, count int64) { n[s.outcome()] += int(count) })
 	return n
 }
 

@@ -49,15 +49,39 @@ var recordNames = [recordCount]string{"sent", "found", "missing"}
 // series is one series of the metric of fields. All its parts come from the
 // configuration or from here, never from a sender. The form and the place are
 // those of fields that moved alone, because else a sender could make more series
-// than the SDK keeps.
-type series struct {
-	name    uint32
-	source  uint16
-	kind    kind
-	form    form
-	place   place
-	outcome outcome
+// than the SDK keeps. It is one number because each field found is compared by it.
+type series uint64
+
+// Where the parts of a series begin; each has the bits up to the next.
+const (
+	outcomeShift = 0
+	placeShift   = 4
+	kindShift    = 8
+	formShift    = 12
+	sourceShift  = 20
+	nameShift    = 36
+)
+
+func seriesOf(source uint16, name uint32, k kind, o outcome) series {
+	return series(name)<<nameShift | series(source)<<sourceShift | series(k)<<kindShift | series(o)<<outcomeShift
 }
+
+// at adds the place and the form of a field that moved.
+func (s series) at(p place, f form) series {
+	return s | series(p)<<placeShift | series(f)<<formShift
+}
+
+// anywhere is without place and form.
+func (s series) anywhere() series {
+	return seriesOf(s.source(), s.name(), s.kind(), s.outcome())
+}
+
+func (s series) outcome() outcome { return outcome(s >> outcomeShift & 0xf) }
+func (s series) place() place     { return place(s >> placeShift & 0xf) }
+func (s series) kind() kind       { return kind(s >> kindShift & 0xf) }
+func (s series) form() form       { return form(s >> formShift & 0xff) }
+func (s series) source() uint16   { return uint16(s >> sourceShift & 0xffff) }
+func (s series) name() uint32     { return uint32(s >> nameShift) }
 
 // maxSeries is more than the records of all but odd batches have.
 const maxSeries = 32
@@ -74,9 +98,9 @@ type tally struct {
 }
 
 // again counts a series that was counted behind the last one before, too.
-func (t *tally) again(s *series) bool {
+func (t *tally) again(s series) bool {
 	i := t.next
-	if i >= t.used || t.series[i] != *s {
+	if i >= t.used || t.series[i] != s {
 		return false
 	}
 	t.counts[i]++
@@ -120,7 +144,7 @@ func (t *tally) reset() {
 const nameNone = 0
 
 func (w *worker) countOverLimit(p *plan) {
-	w.tally.add(series{source: p.source, name: nameNone, kind: kindMessage, outcome: outcomeOverLimit})
+	w.tally.add(seriesOf(p.source, nameNone, kindMessage, outcomeOverLimit))
 }
 
 // count counts the hits. Where another round follows, that one comes by all that
@@ -135,11 +159,11 @@ func (w *worker) count(p *plan, last bool) {
 			p.writesSpanFields && h.place == placeAttributes && (h.e == p.written[0] || h.e == p.written[1]):
 			continue
 		}
-		s := series{source: p.source, name: h.e.name, kind: h.e.kind, outcome: h.outcome}
+		s := seriesOf(p.source, h.e.name, h.e.kind, h.outcome)
 		if h.outcome == outcomeMoved {
-			s.form, s.place = h.form, h.place
+			s = s.at(h.place, h.form)
 		}
-		if !w.tally.again(&s) {
+		if !w.tally.again(s) {
 			w.tally.add(s)
 		}
 	}

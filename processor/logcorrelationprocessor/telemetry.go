@@ -60,24 +60,24 @@ func (t *telemetry) options(s series) []metric.AddOption {
 	if options, ok := t.fields[s]; ok {
 		return options
 	}
-	if s.place != placeNone {
-		if t.detailed[s.source] >= maxDetailed/len(t.sources) {
-			s.form, s.place = formNone, placeNone
+	if s.place() != placeNone {
+		if t.detailed[s.source()] >= maxDetailed/len(t.sources) {
+			s = s.anywhere()
 			if options, ok := t.fields[s]; ok {
 				return options
 			}
 		} else {
-			t.detailed[s.source]++
+			t.detailed[s.source()]++
 		}
 	}
 	attributes := []attribute.KeyValue{
-		attribute.String("source", t.sources[s.source]),
-		attribute.String("property", kindNames[s.kind]),
-		attribute.String("field", t.names[s.name]),
-		attribute.String("outcome", outcomeNames[s.outcome]),
+		attribute.String("source", t.sources[s.source()]),
+		attribute.String("property", kindNames[s.kind()]),
+		attribute.String("field", t.names[s.name()]),
+		attribute.String("outcome", outcomeNames[s.outcome()]),
 	}
-	if s.place != placeNone {
-		attributes = append(attributes, attribute.String("place", placeNames[s.place]), attribute.String("form", formNames[s.form]))
+	if s.place() != placeNone {
+		attributes = append(attributes, attribute.String("place", placeNames[s.place()]), attribute.String("form", formNames[s.form()]))
 	}
 	options := []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attributes...))}
 	t.fields[s] = options
