@@ -129,6 +129,21 @@ func TestCorrelate(t *testing.T) {
 		{"free text is left alone", record{body: "got trace_id=" + traceA}, record{body: "got trace_id=" + traceA}},
 		{"attributes come before the body", record{attrs: m{"context.trace_id": traceA}, body: m{"trace_id": traceB}}, record{trace: traceA, body: m{"trace_id": traceB}}},
 		{"an unknown parent is not searched", record{attrs: m{"other": m{"trace_id": traceA}}}, record{attrs: m{"other": m{"trace_id": traceA}}}},
+		{
+			"a message that is a number too big for one is text, beside its key",
+			record{attrs: m{"msg": int64(7)}, body: `{"msg":18446744073709551615,"level":"info"}`},
+			record{sevNumber: 9, sevText: "info", attrs: m{"msg": int64(7)}, body: "18446744073709551615"},
+		},
+		{
+			"a message that is a number too long for a double is text, beside its key",
+			record{attrs: m{"msg": int64(7)}, body: `{"msg":1e400,"x":1}`},
+			record{attrs: m{"msg": int64(7), "x": int64(1)}, body: "1e400"},
+		},
+		{
+			"a number is not the message, however it is written",
+			record{attrs: m{"message": int64(8)}, body: `{"msg":"7","message":7,"level":"info"}`},
+			record{sevNumber: 9, sevText: "info", attrs: m{"message": int64(8)}, body: m{"msg": "7", "message": int64(7)}},
+		},
 		{"lists are not searched", record{body: []any{m{"trace_id": traceA}}}, record{body: []any{m{"trace_id": traceA}}}},
 		{"ECS", record{attrs: m{"trace.id": traceA, "span": m{"id": spanA}, "log": m{"level": "ERROR", "logger": "a.B"}, "@timestamp": when}}, record{trace: traceA, span: spanA, sevNumber: 17, sevText: "ERROR", time: whenNs, attrs: m{"log": m{"logger": "a.B"}}}},
 		{"Python", record{attrs: m{"otelTraceID": traceA, "otelSpanID": spanA, "levelname": "CRITICAL"}}, record{trace: traceA, span: spanA, sevNumber: 18, sevText: "CRITICAL"}},

@@ -65,7 +65,7 @@ func (w *worker) forget() {
 	if w.parser != nil {
 		w.parser.forget()
 	}
-	w.wrapped = wrapped{}
+	w.wrapped, w.before, w.after = wrapped{}, properties{}, properties{}
 	if w.within != nil {
 		w.within.forget()
 	}

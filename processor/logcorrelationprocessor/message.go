@@ -104,7 +104,7 @@ func (p *plan) liftableNodes(attributes pcommon.Map, of *parser, text string) bo
 	k := keysOf(attributes, int(of.nodes[0].left))
 	for i := 1; i < len(of.nodes); i = int(of.nodes[i].end) {
 		n := &of.nodes[i]
-		if n.gone || n.kind == nodeString && n.text == text && isMessageKey(p.root.find(n.key)) {
+		if n.gone || n.text == text && n.isText() && isMessageKey(p.root.find(n.key)) {
 			continue
 		}
 		if !k.isFree(n.key) {

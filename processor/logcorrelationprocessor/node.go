@@ -36,6 +36,19 @@ type node struct {
 	gone bool
 }
 
+const _ = int16(maxValues) // positions are no larger
+
+// isText reports whether the node becomes text: a string, or a number that is not
+// one of 64 bits and that no double holds.
+func (n *node) isText() bool {
+	if n.kind == nodeInteger || n.kind == nodeDouble {
+		v := pcommon.NewValueEmpty()
+		setNumber(v, n.text, n.kind == nodeInteger)
+		return v.Type() == pcommon.ValueTypeStr
+	}
+	return n.kind == nodeString
+}
+
 // parser reads text into nodes, the first of which is the map of all. Of most of
 // them, values are never made: the record itself says what they say. It is used
 // again for the sake of its room.
